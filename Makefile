@@ -1,0 +1,56 @@
+# Two commands matter: `make serve` and `make test`. Both set up what they need first.
+
+PYTHON ?= python3.11
+# What pip is asked for as torch; "torch==2.13.0+cpu" with PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS picks a CPU build.
+TORCH ?= torch==2.13.0
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev serve test lint lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## create .venv with all that serving needs
+
+install-dev: $(VENV)/.installed-dev ## the same, with the tools for tests and lint
+
+$(VENV)/bin/python:
+	@echo "==> creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python requirements.lock pyproject.toml
+	@echo "==> installing the pinned packages of requirements.lock"
+	@$(PIP) install --quiet "$(TORCH)" --constraint requirements.lock
+	@$(PIP) install --quiet --no-deps --requirement requirements.lock
+	@$(PIP) install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	@echo "==> installing the pinned packages of requirements-dev.lock"
+	@$(PIP) install --quiet --no-deps --requirement requirements-dev.lock
+	@touch $@
+
+serve: install ## serve the model store at 127.0.0.1:8000 (makes the demo store when it is empty)
+	@echo "==> serving ./store at http://127.0.0.1:8000 (Ctrl-C stops it)"
+	@$(BIN)/vitrine serve --store store --demo
+
+test: install-dev ## run the tests
+	@echo "==> running the tests"
+	@$(BIN)/python -m pytest
+
+lint: install-dev ## ruff (lint and format) and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock: ## resolve pyproject.toml into the two lock files (needs uv)
+	@uv pip compile --quiet pyproject.toml --python-version 3.11 --no-annotate --no-header \
+	    --no-emit-package pytest --no-emit-package pluggy --no-emit-package iniconfig -o requirements.lock
+	@uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --no-annotate --no-header \
+	    -o requirements-dev.lock
+
+clean: ## remove the virtual environment and caches (the store stays)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
