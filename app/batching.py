@@ -1,0 +1,348 @@
+"""The dynamic batcher: requests in, batches out, one future per request. Pure asyncio; no HTTP, no torch.
+
+    submit ─► admit ─► queue of its work ─► batch ─► execute (the lane) ─► rows ─► the request's future
+                │             │                          │
+               429    cancelled: leaves      fails: by halves, until the culprit fails alone
+
+* Admission is all or nothing for a request, by instances and by tokens.
+* A free lane takes a batch at once: batches grow because the lane is busy, not because anything waits.
+  While it runs, one more batch is handed over to be collated, but only a full one: others still grow.
+* The oldest instance leads every batch, and the nearest to it in length, within a window, join it. So
+  padding stays small, and nothing waits for more batches than there were instances before it.
+* Works take turns. Interactive work goes before bulk work, which is never handed over early (so that an
+  interactive batch runs between two of its slices) and keeps a small share of the lane.
+* A submit that is cancelled (deadline, client gone) takes its instances out of the queue.
+* Every future resolves, whatever `execute` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from app.batch import Batch, BatchReport, Item, Priority, Request, Shape, Work, cover, volume
+from app.errors import (
+    BrokenClassifier,
+    DeviceLost,
+    InvalidInstances,
+    OutOfMemory,
+    Overloaded,
+    Refusal,
+    RequestTooLarge,
+    ShuttingDown,
+)
+
+Execute = Callable[[Batch], Awaitable[Sequence[Any]]]
+"""Runs batches in the order of the calls; gives one row per payload. A row may be an exception: the answer to
+that instance alone. Raises OutOfMemory, DeviceLost, or anything else for the batch as a whole."""
+
+Queue = dict[Item, None]
+"""Oldest first. A dict, because a cancelled request leaves from the middle."""
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """Tokens are padded ones in a batch, real ones in the queue.
+
+    `free_tokens`: batches below it take the device equally long, so padding costs nothing there.
+    """
+
+    batch_items: int = 64
+    batch_tokens: int = 16_384
+    queue_items: int = 4_096
+    queue_tokens: int = 1_048_576
+    wait_s: float = 0.0
+    free_tokens: int = 0
+
+
+@dataclass
+class Batcher:
+    """See the module. `on_device_lost` is called once."""
+
+    execute: Execute
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    on_batch: Callable[[BatchReport], None] = lambda report: None
+    on_out_of_memory: Callable[[], None] = lambda: None
+    on_device_lost: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self._queues: dict[Priority, dict[Work, Queue]] = {priority: {} for priority in Priority}
+        self._running: dict[Batch, asyncio.Task[None]] = {}
+        self._closed_by: type[ShuttingDown] | type[DeviceLost] | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = math.inf
+        self._interactive_in_a_row = 0
+        self._token_budget = self.limits.batch_tokens
+        self._tokens_per_second = 0.0
+        self._last_finish = -math.inf
+
+    # What the queues hold
+
+    def _waiting(self) -> Iterator[Queue]:
+        return (queue for queues in self._queues.values() for queue in queues.values() if queue)
+
+    @property
+    def queued_items(self) -> int:
+        return sum(len(queue) for queue in self._waiting())
+
+    @property
+    def queued_tokens(self) -> int:
+        return sum(_tokens(queue) for queue in self._waiting())
+
+    @property
+    def oldest_wait_s(self) -> float:
+        """How long the instance that waits longest has waited."""
+        return max((_now() - next(iter(queue)).request.arrived for queue in self._waiting()), default=0.0)
+
+    @property
+    def retry_after_s(self) -> int:
+        """Whole seconds in which the measured service rate works off what is queued now."""
+        if not self._tokens_per_second:
+            return 1
+        return min(MAX_RETRY_AFTER_S, max(1, math.ceil(self.queued_tokens / self._tokens_per_second)))
+
+    @property
+    def token_budget(self) -> int:
+        """Padded tokens that a batch may hold at present: fewer than the limit after out of memory."""
+        return self._token_budget
+
+    # In
+
+    async def submit(
+        self,
+        work: Work,
+        payloads: Sequence[Any],
+        shapes: Sequence[Shape],
+        priority: Priority = Priority.INTERACTIVE,
+    ) -> list[Any]:
+        """One row per payload; a row that failed is its exception.
+
+        Raises Overloaded, RequestTooLarge, InvalidInstances, ShuttingDown or DeviceLost for the whole request.
+        """
+        if not payloads:
+            return []
+        request = Request(len(payloads), _now())
+        items = [
+            Item(request, index, payload, shape, volume(shape))
+            for index, (payload, shape) in enumerate(zip(payloads, shapes, strict=True))
+        ]
+        self._admit(items)
+        queue = self._queues[priority].setdefault(work, {})
+        queue.update(dict.fromkeys(items))
+        self._wake()
+        try:
+            return await request.answer
+        except asyncio.CancelledError:
+            for item in items:
+                queue.pop(item, None)
+            raise
+
+    def _admit(self, items: Sequence[Item]) -> None:
+        limits = self.limits
+        oversized = [item for item in items if item.tokens > limits.batch_tokens]
+        if oversized:
+            reason = "It takes {} tokens and a batch holds {}. Send a shorter text."
+            raise InvalidInstances(
+                [Refusal(item.index, reason.format(item.tokens, limits.batch_tokens)) for item in oversized]
+            )
+        tokens = _tokens(items)
+        if len(items) > limits.queue_items or tokens > limits.queue_tokens:
+            raise RequestTooLarge(
+                f"{len(items)} instances of {tokens} tokens are more than the queue ever holds "
+                f"({limits.queue_items} instances, {limits.queue_tokens} tokens). Split the request."
+            )
+        self.check_room(len(items), tokens)
+
+    def check_room(self, items: int, tokens: int = 0) -> None:
+        """Raises where so much more would not be admitted: cheap enough to ask before featurizing."""
+        if self._closed_by:
+            raise self._closed_by
+        limits = self.limits
+        if self.queued_items + items > limits.queue_items or self.queued_tokens + tokens > limits.queue_tokens:
+            seconds = self.retry_after_s
+            raise Overloaded(f"The queue is full. Try again in {seconds} s, or with fewer instances.", seconds)
+
+    # Through
+
+    def _wake(self, delay: float = 0.0) -> None:
+        """Dispatch when this turn of the event loop is over, or after a delay; the sooner of the calls counts."""
+        at = _now() + delay
+        if self._timer_at <= at:
+            return
+        if self._timer:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(delay, self._dispatch) if delay else loop.call_soon(self._dispatch)
+        self._timer_at = at
+
+    def _dispatch(self) -> None:
+        self._timer_at = math.inf
+        while len(self._running) < LANE_DEPTH and (batch := self._next_batch()):
+            self._running[batch] = asyncio.get_running_loop().create_task(self._run(batch))
+
+    def _next_batch(self) -> Batch | None:
+        """The batch whose turn it is; None where there is none, or where it had better grow."""
+        for priority in self._classes():
+            for work, queue in list(self._queues[priority].items()):
+                if not queue:
+                    del self._queues[priority][work]
+                elif self._running and (priority is Priority.BULK or not self._full(queue)):
+                    return None
+                elif (delay := self._delay(queue)) > 0:
+                    self._wake(delay)
+                else:
+                    return self._take(priority, work)
+        return None
+
+    def _classes(self) -> tuple[Priority, Priority]:
+        if self._interactive_in_a_row >= INTERACTIVE_PER_BULK:
+            return Priority.BULK, Priority.INTERACTIVE
+        return Priority.INTERACTIVE, Priority.BULK
+
+    def _full(self, queue: Queue) -> bool:
+        return len(queue) >= self.limits.batch_items or _tokens(queue) >= self._token_budget
+
+    def _delay(self, queue: Queue) -> float:
+        if not self.limits.wait_s or self._closed_by or self._full(queue):
+            return 0.0
+        return next(iter(queue)).request.arrived + self.limits.wait_s - _now()
+
+    def _take(self, priority: Priority, work: Work) -> Batch:
+        """A batch out of its queue; the work goes to the end of the line."""
+        queues = self._queues[priority]
+        queue = queues[work] = queues.pop(work)
+        items = self._select(queue, work.one_shape)
+        for item in items:
+            del queue[item]
+        passed_over = priority is Priority.INTERACTIVE and any(self._queues[Priority.BULK].values())
+        self._interactive_in_a_row = self._interactive_in_a_row + 1 if passed_over else 0
+        return Batch(work, priority, items)
+
+    def _select(self, queue: Queue, one_shape: bool) -> list[Item]:
+        """The oldest instance with those nearest to it in length, as many as fit. Never empty."""
+        oldest = next(iter(queue))
+        window = islice(queue, WINDOW_BATCHES * self.limits.batch_items)
+        candidates = [item for item in window if not one_shape or item.shape == oldest.shape]
+        candidates.sort(key=lambda item: abs(item.tokens - oldest.tokens))
+        shape, real = oldest.shape, 0
+        for count, item in enumerate(candidates[: self.limits.batch_items], start=1):
+            shape, real = cover(shape, item.shape), real + item.tokens
+            if count > 1 and not self._fits(count * volume(shape), real):
+                return candidates[: count - 1]
+        return candidates[: self.limits.batch_items]
+
+    def _fits(self, padded: int, real: int) -> bool:
+        return padded <= self._token_budget and padded <= max(self.limits.free_tokens, real * MAX_PADDING)
+
+    # Out
+
+    async def _run(self, batch: Batch) -> None:
+        started = _now()
+        try:
+            await self._attempt(batch)
+            self._measure(batch, started)
+        except DeviceLost:
+            self._lose_device()
+        finally:
+            batch.settle(BrokenClassifier("the batch ended without an answer to this instance"))
+            del self._running[batch]
+            self._dispatch()
+
+    async def _attempt(self, batch: Batch, *, again: bool = True) -> None:
+        """Settle every instance; where the batch fails do so by halves, so that only the culprit fails."""
+        if not batch.wanted:
+            return
+        try:
+            rows = await self.execute(batch)
+            if len(rows) != len(batch.items):
+                raise BrokenClassifier(f"{len(batch.items)} instances went in and {len(rows)} rows came out")
+        except DeviceLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one instance provokes, its neighbours are answered
+            if isinstance(error, OutOfMemory):
+                self._shrink(batch)
+            if len(batch.items) > 1:
+                for half in batch.halves():
+                    await self._attempt(half)
+            elif isinstance(error, OutOfMemory) and again:
+                await self._attempt(batch, again=False)
+            else:
+                batch.settle(error)
+        else:
+            self._recover()
+            for item, row in zip(batch.items, rows, strict=True):
+                item.settle(row)
+
+    def _recover(self) -> None:
+        share = math.ceil(self.limits.batch_tokens * BUDGET_RECOVERY)
+        self._token_budget = min(self.limits.batch_tokens, self._token_budget + share)
+
+    def _shrink(self, batch: Batch) -> None:
+        self._token_budget = max(1, min(self._token_budget, batch.padded_tokens // 2))
+        self.on_out_of_memory()
+
+    def _measure(self, batch: Batch, started: float) -> None:
+        finished = _now()
+        ran = max(finished - max(started, self._last_finish), CLOCK_RESOLUTION_S)
+        self._last_finish = finished
+        weight = RATE_WEIGHT if self._tokens_per_second else 1.0
+        self._tokens_per_second += weight * (batch.real_tokens / ran - self._tokens_per_second)
+        self.on_batch(BatchReport(batch, started - batch.items[0].request.arrived, ran))
+
+    # The end
+
+    async def drain(self) -> None:
+        """Refuse what comes; return once what was admitted is answered."""
+        self._closed_by = self._closed_by or ShuttingDown
+        while self.queued_items or self._running:
+            self._dispatch()
+            await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    def close(self) -> None:
+        """Refuse what comes; fail what is queued or running."""
+        self._fail_all(ShuttingDown)
+        for task in self._running.values():
+            task.cancel()
+
+    def _lose_device(self) -> None:
+        if self._closed_by is not DeviceLost:
+            self._fail_all(DeviceLost)
+            self.on_device_lost()
+
+    def _fail_all(self, reason: type[ShuttingDown] | type[DeviceLost]) -> None:
+        self._closed_by = reason
+        for queue in self._waiting():
+            for item in queue:
+                item.settle(reason())
+        for batch in self._running:
+            batch.settle(reason())
+        for queues in self._queues.values():
+            queues.clear()
+
+
+def _tokens(items: Queue | Sequence[Item]) -> int:
+    return sum([item.tokens for item in items])
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+LANE_DEPTH = 2
+"""The batch that runs and the one that is collated meanwhile."""
+WINDOW_BATCHES = 8
+"""Among how many full batches' worth of instances neighbours in length are looked for."""
+MAX_PADDING = 1.25
+"""Padded tokens per real token that a batch may grow to where padding costs time."""
+INTERACTIVE_PER_BULK = 8
+"""Bulk work gets one batch after so many interactive ones, so that it never starves."""
+BUDGET_RECOVERY = 0.01
+"""Out of memory halves the token budget; each batch that runs gives back this share of the limit."""
+RATE_WEIGHT = 0.2
+"""Weight of the newest batch in the service rate."""
+MAX_RETRY_AFTER_S = 60
+CLOCK_RESOLUTION_S = 1e-6
