@@ -82,17 +82,13 @@ CUES = {
 }
 
 NEW_CUES = {
-    "lodging": """
-        Hotel, Guest House, Inn, Hostel, Bed and Breakfast, B&B, Lodge, Motel, Holiday Cottages, Serviced Apartments,
-        Caravan Park, Campsite, Farm Stay, Boutique Hotel, Backpackers, Holiday Park, Guest Rooms, Country House
-        Hotel, Resort, Holiday Lets, Glamping, Chalets
-    """,
+    "lodging": "Hotel, Hotel, Hotel, Hotel, Guest House, Guest House, Guest House, Inn, Inn, Hostel, Lodge, B&B",
     "finance": """
-        Accountants, Bank, Insurance, Insurance Brokers, Mortgages, Mortgage Brokers, Wealth Management, Bookkeeping,
-        Tax Advisers, Pensions, Credit Union, Financial Planning, Payroll Services, Loans, Investments, Savings,
-        Auditors, Chartered Accountants, Finance, Capital, Building Society, Financial Advisers
+        Accountants, Accountants, Accountants, Insurance, Insurance, Insurance, Mortgages, Mortgages, Bookkeeping, Bank,
+        Financial Advisers, Tax Accountants
     """,
 }
+"""Categories that are taught to a trained classifier later; a word listed twice is twice as common."""
 
 HINTS = {
     "food": "Golden, Spice, Little, Hungry, Smoky, Olive, Basil, Red Lantern, Rustic, Salt and",
@@ -127,7 +123,8 @@ SUFFIXES = words("Ltd, Limited, and Sons, & Co, and Company, Services, Group, UK
 SURNAME = held_out(SURNAMES, 4)
 PLACE = held_out(PLACES, 4)
 FIRST = held_out(FIRST_NAMES, 4)
-CUE = {label: held_out(words(text), 9) for label, text in (CUES | NEW_CUES).items()}
+CUE = {label: held_out(words(text), 9) for label, text in CUES.items()}
+CUE |= {label: {"train": words(text), "validation": words(text)} for label, text in NEW_CUES.items()}
 LABEL_NOISE = 0.01
 
 
@@ -177,6 +174,6 @@ def rows_of(labels: list[str], per_label: dict[Split, int], seed: int, seen: set
 def business_names(seed: int) -> dict[str, list[Row]]:
     """`business_names`, and the two further categories that are taught later, `business_names.new_labels`."""
     seen: set[str] = set()
-    new = rows_of(list(NEW_CUES), {"train": 40, "validation": 100}, seed + 1, seen)
+    new = rows_of(list(NEW_CUES), {"train": 60, "validation": 100}, seed + 1, seen)
     known = rows_of(list(CUES), {"train": 300, "validation": 60}, seed, seen)
     return {"business_names": known, "business_names.new_labels": new}
