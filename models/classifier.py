@@ -39,6 +39,8 @@ class Features:
     shape: Shape
     truncated: tuple[str, ...] = ()
     """The inputs that were cut to a length limit of the archive."""
+    warnings: tuple[str, ...] = ()
+    """What the caller should know about how the instance was read."""
 
 
 @dataclass(slots=True)

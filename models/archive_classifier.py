@@ -1,0 +1,97 @@
+"""A classifier made of an archive's reader, indexers and model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.classifier import Batch, Classifier, Features, Instance, LabelSet, Source, padded_tokens
+from models.errors import InvalidInstance
+from models.indexers import Characters
+from models.readers import Reader
+from models.requirements import Requirements
+from models.text_input import IndexedText, TextIndexer
+
+
+class ArchiveClassifier(Classifier):
+    """Reads and indexes with its own lean code; encodes with the model that the configuration built.
+
+    `model.encode` takes the inputs of the reader in their order, as AllenNLP's TextFieldTensors.
+    """
+
+    multilabel = False
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        indexer: TextIndexer,
+        model: nn.Module,
+        label_set: LabelSet,
+        source: Source,
+        requirements: Requirements,
+    ) -> None:
+        self._reader = reader
+        self._indexer = indexer
+        self._requirements = requirements
+        self.model = model.eval().requires_grad_(False)
+        self.kind = reader.kind
+        self.inputs = reader.inputs
+        self.source = source
+        self.label_set = label_set
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.padding_safe = requirements.padding_safe
+
+    def featurize(self, instance: Instance) -> Features:
+        reading = self._reader.read(instance)
+        inputs: dict[str, list[IndexedText]] = {}
+        shape = []
+        truncated = list(reading.truncated)
+        for name, texts in reading.inputs.items():
+            inputs[name] = [self._indexer.index(tokens) for tokens in texts]
+            longest = max(text.length for text in inputs[name])
+            self._check(name, inputs[name], longest)
+            if name not in truncated and any(text.cut for text in inputs[name]):
+                truncated.append(name)
+            shape.append((len(texts), longest))
+        return Features(inputs, tuple(shape), tuple(truncated), tuple(reading.warnings))
+
+    def _check(self, name: str, texts: Sequence[IndexedText], longest: int) -> None:
+        """Refuses what the original could not have encoded alone."""
+        needs = self._requirements
+        words = max(len(text.tokens) for text in texts)
+        if words < needs.words or longest < needs.positions:
+            least = max(needs.words, needs.positions)
+            raise InvalidInstance(f"{name!r} has {words} tokens; this classifier needs at least {least}.", name)
+        if len(texts) < needs.texts:
+            reason = f"{name!r} has {len(texts)} fields with words; this classifier needs at least {needs.texts}."
+            raise InvalidInstance(reason, name)
+        for key, characters in needs.characters.items():
+            indexer = self._indexer.indexers[key]
+            assert isinstance(indexer, Characters)
+            if max(indexer.longest_word(text.columns[key]) for text in texts) < characters:
+                reason = f"{name!r} has no word of {characters} characters or more, which this classifier needs."
+                raise InvalidInstance(reason, name)
+
+    def collate(self, features: Sequence[Features]) -> Batch:
+        tensors = {name: self._stack([one.inputs[name] for one in features]) for name in features[0].inputs}
+        real = sum(text.length for one in features for texts in one.inputs.values() for text in texts)
+        padded = padded_tokens([one.shape for one in features])
+        return Batch(tensors, size=len(features), real_tokens=real, padded_tokens=padded)
+
+    def _stack(self, texts: Sequence[Sequence[IndexedText]]) -> dict[str, dict[str, Tensor]]:
+        if self._reader.lists:
+            return self._indexer.stack_lists(texts)
+        return self._indexer.stack([one[0] for one in texts])
+
+    def encode(self, batch: Batch) -> Tensor:
+        encode: Any = self.model.encode
+        vectors: Tensor = encode(*batch.tensors.values())
+        return vectors
+
+    def to(self, device: torch.device) -> None:
+        self.model.to(device)
+        self.label_set.head.to(device)

@@ -1,0 +1,36 @@
+"""AllenNLP's BasicClassifier, with its encoder apart from its head."""
+
+from typing import Optional
+
+from torch import Tensor
+
+from models.allennlp_compat import BasicClassifier, Model, TextFieldTensors, get_text_field_mask
+from models.cnn import run_seq2vec
+
+
+@Model.register("basic_classifier", exist_ok=True)
+class EncodingBasicClassifier(BasicClassifier):
+    """Registered in place of the original; constructor, weights, `forward` and metrics are the original's."""
+
+    token_min_padding_length: Optional[int] = None
+    """Set for AllenNLP 0.9 archives, whose CNN pools over a text as padded: to this length at least."""
+
+    def encode(self, tokens: TextFieldTensors) -> Tensor:
+        """What `_classification_layer` sees: (batch, tokens) ids -> (batch, dim)."""
+        # (batch, tokens)
+        mask = get_text_field_mask(tokens)
+        # (batch, tokens, dim)
+        encoded = self._text_field_embedder(tokens)
+        if self._seq2seq_encoder:
+            encoded = self._seq2seq_encoder(encoded, mask=mask)
+        # (batch, dim)
+        encoded = run_seq2vec(self._seq2vec_encoder, encoded, mask, self._extent(mask))
+        if self._dropout:
+            encoded = self._dropout(encoded)
+        return self._feedforward(encoded) if self._feedforward is not None else encoded
+
+    def _extent(self, mask: Tensor) -> Optional[Tensor]:
+        """The length each text is padded to when alone: (batch, tokens) -> (batch,)."""
+        if self.token_min_padding_length is None:
+            return None
+        return mask.sum(dim=-1).clamp(min=self.token_min_padding_length)

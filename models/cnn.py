@@ -1,0 +1,71 @@
+"""The convolutional encoder of Kim (2014) and Zhang and Wallace (2015), answering as if each row were alone.
+
+AllenNLP changed what it pools over. From 1.4 on, a window counts only where it lies within the text. In 0.9, every window
+of the padded batch counts, so that an answer depends on its neighbours; a batch of one sees the windows within its
+own padded length. `extent` is that length; without one, it is the number of unmasked positions.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.allennlp_compat import BagOfEmbeddingsEncoder, CnnEncoder, Seq2VecEncoder, TimeDistributed
+
+
+@Seq2VecEncoder.register("cnn", exist_ok=True)
+class ExtentCnnEncoder(CnnEncoder):
+    """AllenNLP's CnnEncoder, same parameters and weights, with the windows to pool over made explicit."""
+
+    def forward(self, tokens: Tensor, mask: Tensor, extent: Tensor | None = None) -> Tensor:
+        """(batch, length, embedding_dim), (batch, length), (batch,) -> (batch, output_dim).
+
+        Row i pools over the windows that end within its first `extent[i]` positions; zeros where there is none.
+        """
+        extent = mask.sum(dim=1) if extent is None else extent
+        longest_window = max(self._ngram_filter_sizes)
+        # (batch, embedding_dim, length)
+        channels = (tokens * mask.unsqueeze(-1)).transpose(1, 2)
+        channels = nn.functional.pad(channels, (0, max(0, longest_window - channels.size(2))))
+        # (batch, filters * sizes)
+        pooled = torch.cat([self._pool(convolution, channels, extent) for convolution in self._convolutions()], dim=1)
+        return self.projection_layer(pooled) if self.projection_layer else pooled
+
+    def _convolutions(self) -> Sequence[nn.Conv1d]:
+        return [getattr(self, f"conv_layer_{index}") for index in range(len(self._ngram_filter_sizes))]
+
+    def _pool(self, convolution: nn.Conv1d, channels: Tensor, extent: Tensor) -> Tensor:
+        # (batch, filters, windows)
+        activations = self._activation(convolution(channels))
+        window_end = torch.arange(activations.size(2), device=extent.device) + convolution.kernel_size[0]
+        # (batch, windows)
+        outside = window_end.unsqueeze(0) > extent.unsqueeze(1)
+        # (batch, filters)
+        pooled = activations.masked_fill(outside.unsqueeze(1), -torch.inf).amax(dim=2)
+        return pooled.masked_fill(outside.all(dim=1, keepdim=True), 0.0)
+
+
+def run_seq2vec(encoder: Any, inputs: Tensor, mask: Tensor, extent: Tensor | None) -> Tensor:
+    """Calls a Seq2Vec encoder, with `extent` where it takes one; TimeDistributed is unrolled the same way.
+
+    Shapes: inputs (batch, [texts,] length, dim), mask (batch, [texts,] length), extent (batch, [texts]).
+    """
+    module = encoder._module if isinstance(encoder, TimeDistributed) else encoder
+    if extent is None or not isinstance(module, ExtentCnnEncoder):
+        return encoder(inputs, mask=mask)
+    if not isinstance(encoder, TimeDistributed):
+        return encoder(inputs, mask=mask, extent=extent)
+    texts = inputs.shape[:2]
+    # (batch * texts, length, dim) -> (batch * texts, output_dim)
+    encoded = module(inputs.flatten(0, 1), mask=mask.flatten(0, 1), extent=extent.flatten(0, 1))
+    # (batch, texts, output_dim)
+    return encoded.unflatten(0, texts)
+
+
+def required_length(encoder: Any) -> int:
+    """The shortest input that the encoder takes alone: a CNN needs one whole window, an RNN one position."""
+    module = encoder._module if isinstance(encoder, TimeDistributed) else encoder
+    if isinstance(module, CnnEncoder):
+        return max(module._ngram_filter_sizes)
+    return 0 if isinstance(module, BagOfEmbeddingsEncoder) else 1

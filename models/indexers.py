@@ -1,0 +1,303 @@
+"""Tokens -> ids, as AllenNLP's token indexers, without their Field and Instance objects.
+
+An indexer turns the tokens of one text into named columns (lists of ids) and stacks the columns of many texts into
+padded tensors. `INDEXERS` names what a configuration may ask for.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy
+import torch
+from torch import Tensor
+
+from models.allennlp_compat import Vocabulary
+from models.errors import InvalidInstance
+from models.tokenization import Token, WordPiece
+from models.transformer_tokenizer import TransformerTokenizer, WordPieces
+
+Columns = Mapping[str, Any]
+"""Tensor name -> one entry per position: an id, or a list of ids (characters, offsets)."""
+
+
+def pad(rows: Sequence[Sequence[int]], width: int, value: int = 0) -> Tensor:
+    """(rows, width), filled up with `value`."""
+    padded = numpy.full((len(rows), width), value, dtype=numpy.int64)
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = row
+    return torch.from_numpy(padded)
+
+
+def pad_nested(rows: Sequence[Sequence[Sequence[int]]], width: int, depth: int) -> Tensor:
+    """(rows, width, depth), filled up with zeros."""
+    padded = numpy.zeros((len(rows), width, depth), dtype=numpy.int64)
+    for index, row in enumerate(rows):
+        for position, entry in enumerate(row):
+            padded[index, position, : len(entry)] = entry
+    return torch.from_numpy(padded)
+
+
+def mask_of(lengths: Sequence[int], width: int) -> Tensor:
+    """(rows, width), True within each row's length."""
+    # (1, width) < (rows, 1) -> (rows, width)
+    return torch.arange(width).unsqueeze(0) < torch.tensor(lengths).unsqueeze(1)
+
+
+class Indexer(ABC):
+    """One entry of a reader's `token_indexers`."""
+
+    min_length = 0
+    """`token_min_padding_length`: a text is padded to this many positions at least."""
+    embedded_as: str
+
+    @abstractmethod
+    def index(self, tokens: Any) -> Columns:
+        """Tokens of one text -> columns. Raises InvalidInstance for a text that the model could not take."""
+
+    @abstractmethod
+    def length(self, columns: Columns) -> int:
+        """How many positions the columns take."""
+
+    @abstractmethod
+    def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
+        """Columns of many texts -> padded tensors (texts, width, ...). `width` is that of the longest, at least."""
+
+    def empty(self) -> Columns:
+        """The columns of a text that stands for padding in a list of texts."""
+        return self.index([])
+
+
+class SingleId(Indexer):
+    """`single_id`: one id per token."""
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        namespace: str = "tokens",
+        lowercase_tokens: bool = False,
+        start_tokens: Sequence[str] | None = None,
+        end_tokens: Sequence[str] | None = None,
+        token_min_padding_length: int = 0,
+    ) -> None:
+        self._ids = vocabulary.get_token_to_index_vocabulary(namespace)
+        self._unknown = self._ids.get(vocabulary._oov_token, 1)
+        self._lowercase = lowercase_tokens
+        self._start = self._look_up(start_tokens or [])
+        self._end = self._look_up(end_tokens or [])
+        self.min_length = token_min_padding_length
+
+    def _look_up(self, words: Sequence[str]) -> list[int]:
+        ids, unknown = self._ids, self._unknown
+        if self._lowercase:
+            return [ids.get(word.lower(), unknown) for word in words]
+        return [ids.get(word, unknown) for word in words]
+
+    def index(self, tokens: Sequence[Token]) -> Columns:
+        return {"tokens": self._start + self._look_up([token.text for token in tokens]) + self._end}
+
+    def length(self, columns: Columns) -> int:
+        return len(columns["tokens"])
+
+    def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
+        return {"tokens": pad([text["tokens"] for text in texts], width)}
+
+    def empty(self) -> Columns:
+        return {"tokens": []}
+
+
+class Characters(Indexer):
+    """`characters`: the ids of each token's characters, or of its UTF-8 bytes."""
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        namespace: str = "token_characters",
+        character_tokenizer: Mapping[str, Any] | None = None,
+        start_tokens: Sequence[str] | None = None,
+        end_tokens: Sequence[str] | None = None,
+        min_padding_length: int = 0,
+        token_min_padding_length: int = 0,
+    ) -> None:
+        self._ids = vocabulary.get_token_to_index_vocabulary(namespace)
+        self._unknown = self._ids.get(vocabulary._oov_token, 1)
+        self._configure(**{key: value for key, value in (character_tokenizer or {}).items() if key != "type"})
+        self._start = [self._spell(word) for word in start_tokens or []]
+        self._end = [self._spell(word) for word in end_tokens or []]
+        self.min_characters = min_padding_length
+        self.min_length = token_min_padding_length
+
+    def _configure(
+        self,
+        byte_encoding: str | None = None,
+        lowercase_characters: bool = False,
+        start_tokens: Sequence[Any] | None = None,
+        end_tokens: Sequence[Any] | None = None,
+    ) -> None:
+        self._byte_encoding = byte_encoding
+        self._lowercase = lowercase_characters
+        self._before = self._edge(start_tokens or [])
+        self._after = self._edge(end_tokens or [])
+
+    def _edge(self, tokens: Sequence[Any]) -> list[int]:
+        return [token if isinstance(token, int) else self._ids.get(token, self._unknown) for token in tokens]
+
+    def _spell(self, word: str) -> list[int]:
+        if self._lowercase:
+            word = word.lower()
+        if self._byte_encoding:
+            # 0 is padding, so a byte's id is one more than the byte.
+            return [*self._before, *(byte + 1 for byte in word.encode(self._byte_encoding)), *self._after]
+        ids, unknown = self._ids, self._unknown
+        return [*self._before, *(ids.get(character, unknown) for character in word), *self._after]
+
+    def index(self, tokens: Sequence[Token]) -> Columns:
+        return {"token_characters": self._start + [self._spell(token.text) for token in tokens] + self._end}
+
+    def length(self, columns: Columns) -> int:
+        return len(columns["token_characters"])
+
+    def longest_word(self, columns: Columns) -> int:
+        return max(self.min_characters, max(map(len, columns["token_characters"]), default=0))
+
+    def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
+        depth = max(1, max(map(self.longest_word, texts)))
+        return {"token_characters": pad_nested([text["token_characters"] for text in texts], width, depth)}
+
+    def empty(self) -> Columns:
+        return {"token_characters": []}
+
+
+class BertPieces(Indexer):
+    """`bert-pretrained` of AllenNLP 0.8 - 0.9: the word pieces of each token between [CLS] and [SEP].
+
+    A text of more than `max_pieces` keeps the whole tokens that fit. Each [SEP] inside the text begins a new type.
+    """
+
+    def __init__(
+        self,
+        pieces: Mapping[str, int],
+        do_lowercase: bool = True,
+        never_lowercase: Sequence[str] | None = None,
+        max_pieces: int = 512,
+        type_vocabulary: int = 2,
+        positions: int = 512,
+        token_min_padding_length: int = 0,
+    ) -> None:
+        self._vocabulary = pieces
+        self._word_piece = WordPiece(pieces)
+        self._lowercase = do_lowercase
+        special = ("[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]")
+        self._never_lowercase = frozenset(special if never_lowercase is None else never_lowercase)
+        self._first, self._last = pieces["[CLS]"], pieces["[SEP]"]
+        self._room = max_pieces - 2
+        self._types = type_vocabulary
+        self._positions = positions
+        self.min_length = token_min_padding_length
+
+    def index(self, tokens: Sequence[Token]) -> Columns:
+        texts: list[str] = []
+        cut = False
+        for token in tokens:
+            pieces = self._word_piece.tokenize(self._cased(token.text))
+            if len(texts) + len(pieces) > self._room:
+                cut = True
+                break
+            texts += pieces
+        ids = [self._vocabulary[piece] for piece in texts]
+        type_ids = self._type_ids(ids)
+        if len(ids) + 2 > self._positions:
+            limit = self._positions - 2
+            raise InvalidInstance(f"the text has {len(ids)} word pieces; this BERT takes {limit}. Send a shorter text.")
+        if type_ids[-1] >= self._types:
+            raise InvalidInstance(f"the text holds [SEP] more often than this BERT tells apart ({self._types - 1}).")
+        return {
+            "ids": [self._first, *ids, self._last],
+            "type_ids": type_ids,
+            "texts": ["[CLS]", *texts, "[SEP]"],
+            "cut": cut,
+        }
+
+    def _cased(self, word: str) -> str:
+        return word.lower() if self._lowercase and word not in self._never_lowercase else word
+
+    def _type_ids(self, ids: Sequence[int]) -> list[int]:
+        """One type per piece, [CLS] and [SEP] taking those of their neighbours."""
+        types, current = [0], 0
+        for piece in ids:
+            types.append(current)
+            current += piece == self._last
+        return [*types, types[-1]]
+
+    def length(self, columns: Columns) -> int:
+        return len(columns["ids"])
+
+    def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
+        return {name: pad([text[name] for text in texts], width) for name in ("ids", "type_ids")}
+
+
+class TransformerPieces(Indexer):
+    """`pretrained_transformer`: ids that the tokenizer has already looked up; long texts folded to `max_length`."""
+
+    def __init__(self, tokenizer: TransformerTokenizer, max_length: int | None, positions: int | None) -> None:
+        self._tokenizer = tokenizer
+        self._max_length = max_length
+        self._positions = positions
+
+    def index(self, tokens: WordPieces) -> Columns:
+        return {"words": len(tokens.ids), **self._folded(tokens)}
+
+    def _folded(self, pieces: WordPieces) -> dict[str, Any]:
+        if self._max_length is not None:
+            if len(pieces.ids) == self._tokenizer.added_length:
+                raise InvalidInstance("the text has no word pieces. Send a text with at least one word.")
+            pieces = self._tokenizer.fold(pieces, self._max_length)
+        elif self._positions is not None and len(pieces.ids) > self._positions:
+            given, limit = len(pieces.ids), self._positions
+            raise InvalidInstance(f"the text has {given} word pieces; this transformer takes {limit}. Send a shorter one.")
+        return {"token_ids": pieces.ids, "type_ids": pieces.type_ids}
+
+    def length(self, columns: Columns) -> int:
+        return len(columns["token_ids"])
+
+    def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
+        words = [text["words"] for text in texts]
+        tensors = {"mask": mask_of(words, max(words)), **self._stack_pieces(texts, width)}
+        if self._max_length is not None:
+            tensors["segment_concat_mask"] = mask_of([self.length(text) for text in texts], width)
+        return tensors
+
+    def _stack_pieces(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
+        return {
+            "token_ids": pad([text["token_ids"] for text in texts], width, self._tokenizer.padding_id),
+            "type_ids": pad([text["type_ids"] for text in texts], width),
+        }
+
+    def empty(self) -> Columns:
+        return {"words": 0, "token_ids": [], "type_ids": []}
+
+
+class MismatchedPieces(TransformerPieces):
+    """`pretrained_transformer_mismatched`: words of another tokenizer, each split into pieces by itself."""
+
+    def index(self, tokens: Sequence[Token]) -> Columns:
+        pieces, offsets = self._tokenizer.tokenize_words([token.text for token in tokens])
+        return {
+            "words": len(tokens),
+            "pieces": len(pieces.ids),
+            "offsets": offsets,
+            **self._folded(pieces),
+        }
+
+    def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
+        words = max(text["words"] for text in texts)
+        pieces = [text["pieces"] for text in texts]
+        tensors = super().stack(texts, width)
+        tensors["wordpiece_mask"] = mask_of(pieces, max(pieces))
+        tensors["offsets"] = pad_nested([text["offsets"] for text in texts], words, 2)
+        return tensors
+
+    def empty(self) -> Columns:
+        return {**super().empty(), "pieces": 0, "offsets": []}

@@ -1,0 +1,159 @@
+"""An archive on disk -> a classifier in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from models import hub
+from models.allennlp_compat import ConfigurationError, Model, Params, Vocabulary
+from models.archive import Archive, ArchiveLimits, open_archive
+from models.architectures import ALLENNLP, check_model_type, head_of, label_namespace_of
+from models.archive_classifier import ArchiveClassifier
+from models.classifier import Classifier, LabelSet, Source
+from models.errors import ArchiveError, BrokenArchive, MissingFiles, UnsupportedArchive
+from models.indexers import Characters
+from models.legacy_config import is_legacy, upgraded_model
+from models.reader_config import build_indexers, build_reader
+from models.requirements import requirements_of
+from models.text_field_embedder import CharacterEncoder
+from models.text_input import TextIndexer
+from models.vocabulary import vocabulary_from_files
+
+BENIGN_BUFFERS = ("position_ids", "attn.bias", "masked_bias", "embeddings.token_type_ids")
+"""Constants that older versions of transformers saved with the weights and newer ones compute."""
+
+TRAINING_ONLY = ("initializer",)
+"""What a model configuration says about a start that the weights of the archive replace."""
+
+
+def load_classifier(path: Path, *, hub_directory: Path | None = None, limits: ArchiveLimits | None = None) -> Classifier:
+    """Opens and builds what `path` holds: a `model.tar.gz` or its unpacked folder. CPU; call `to` to move it.
+
+    Raises ArchiveError, whose message names the archive, the member and the reason.
+    """
+    archive = open_archive(path, limits or ArchiveLimits())
+    with hub.using(hub_directory):
+        try:
+            return build_classifier(archive)
+        except ArchiveError:
+            raise
+        except hub.NotInHub as error:
+            raise MissingFiles(archive.name, "config.json", str(error)) from error
+        except (ConfigurationError, ValueError, TypeError, NotImplementedError) as error:
+            raise UnsupportedArchive(archive.name, "config.json", _sentence(error)) from error
+        except (KeyError, IndexError, AttributeError, RuntimeError, OSError, RecursionError) as error:
+            reason = f"does not describe a model that can be built ({type(error).__name__}: {_sentence(error)})"
+            raise BrokenArchive(archive.name, "config.json", reason) from error
+
+
+def build_classifier(archive: Archive) -> ArchiveClassifier:
+    """The classifier that an opened archive describes, with its weights."""
+    legacy = is_legacy(archive.config, archive.library_version)
+    model_config = _section(archive, "model")
+    reader_config = _section(archive, "dataset_reader")
+    vocabulary = vocabulary_from_files(archive.vocabulary, archive.config.get("vocabulary"))
+    check_model_type(model_config.get("type"))
+    model = _build_model(model_config, vocabulary, archive.weights, legacy=legacy)
+    _load_weights(archive, model)
+    indexers = build_indexers(reader_config, vocabulary, model_config, legacy=legacy)
+    reader = build_reader(reader_config, legacy=legacy)
+    indexer = TextIndexer(indexers)
+    if legacy:
+        _pad_as_0_9(model, indexer)
+    head = head_of(model)
+    return ArchiveClassifier(
+        reader=reader,
+        indexer=indexer,
+        model=model,
+        label_set=LabelSet(_labels(vocabulary, label_namespace_of(model), head), head),
+        source=_source(archive, model_config, legacy=legacy),
+        requirements=requirements_of(model),
+    )
+
+
+def _section(archive: Archive, name: str) -> dict[str, Any]:
+    section = archive.config.get(name)
+    if not isinstance(section, dict):
+        raise BrokenArchive(archive.name, "config.json", f"has no section {name!r}")
+    return section
+
+
+def _build_model(
+    config: Mapping[str, Any], vocabulary: Vocabulary, weights: Mapping[str, Tensor], *, legacy: bool
+) -> Model:
+    config = {key: value for key, value in config.items() if key not in TRAINING_ONLY}
+    config = upgraded_model(config) if legacy else json.loads(json.dumps(config))
+    _drop_weight_sources(config)
+    return Model.from_params(vocab=vocabulary, params=Params(config))
+
+
+def _drop_weight_sources(node: Any) -> None:
+    """Files that weights were once taken from: the archive holds the weights, and no other file is opened."""
+    if isinstance(node, list):
+        for child in node:
+            _drop_weight_sources(child)
+    elif isinstance(node, dict):
+        for key in ("pretrained_file", "override_weights_file", "override_weights_strip_prefix"):
+            node.pop(key, None)
+        for child in node.values():
+            _drop_weight_sources(child)
+
+
+def _load_weights(archive: Archive, model: nn.Module) -> None:
+    """Strictly: every name and shape must fit, but for the benign buffers."""
+    wanted = model.state_dict()
+    given = {
+        name: tensor for name, tensor in archive.weights.items() if name in wanted or not name.endswith(BENIGN_BUFFERS)
+    }
+    problems = [f"{name} is missing" for name in sorted(wanted.keys() - given.keys())]
+    problems += [f"{name} is not part of the model" for name in sorted(given.keys() - wanted.keys())]
+    for name in sorted(wanted.keys() & given.keys()):
+        if wanted[name].shape != given[name].shape:
+            problems.append(f"{name} is {_dimensions(given[name])} instead of {_dimensions(wanted[name])}")
+        elif wanted[name].is_floating_point() != given[name].is_floating_point():
+            problems.append(f"{name} is {given[name].dtype} instead of {wanted[name].dtype}")
+    if problems:
+        shown = "; ".join(problems[:8]) + ("; and so on" if len(problems) > 8 else "")
+        raise BrokenArchive(archive.name, "weights.th", f"does not fit its configuration: {shown}")
+    model.load_state_dict(given, strict=True)
+
+
+def _dimensions(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a single number"
+
+
+def _pad_as_0_9(model: nn.Module, indexer: TextIndexer) -> None:
+    """AllenNLP 0.9's CNN pools over padding; tell the model how far an instance is padded when alone."""
+    if hasattr(model, "token_min_padding_length"):
+        model.token_min_padding_length = indexer.min_length
+    for name, module in model.named_modules():
+        if isinstance(module, CharacterEncoder):
+            characters = indexer.indexers[name.rpartition("token_embedder_")[2]]
+            if isinstance(characters, Characters):
+                module.min_padding_length = characters.min_characters
+
+
+def _labels(vocabulary: Vocabulary, namespace: str, head: nn.Module) -> tuple[str, ...]:
+    """In index order; an index without a name in the vocabulary is its own name, as in AllenNLP."""
+    names = vocabulary.get_index_to_token_vocabulary(namespace)
+    first: Any = next(module for module in head.modules() if isinstance(module, nn.Linear))
+    return tuple(names.get(index, str(index)) for index in range(first.out_features))
+
+
+def _source(archive: Archive, model_config: Mapping[str, Any], *, legacy: bool) -> Source:
+    architecture = str(model_config.get("type"))
+    if architecture in ALLENNLP:
+        versions = "0.8 - 0.9" if legacy else archive.library_version or "1.0 - 2.10"
+        return Source("AllenNLP", versions, architecture)
+    return Source("biome.text", "0.3", architecture)
+
+
+def _sentence(error: BaseException) -> str:
+    """An error's words on one line, without paths and without AllenNLP's advice on importing packages."""
+    words: Sequence[str] = str(error).partition(" You should either use")[0].split()
+    return " ".join("..." if word.count("/") > 1 else word for word in words)[:500]

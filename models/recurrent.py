@@ -1,0 +1,117 @@
+"""Recurrent encoders: AllenNLP's wrappers of torch's RNN, LSTM and GRU, without their detours.
+
+Registered in place of `gru`, `lstm` and `rnn`, with the same parameters and weight names. Same numbers, but no
+sorting of the batch by hand and no dependence of one row on another.
+
+Rows that are masked from the start: the original takes the first `sum(mask[:, 0])` rows after sorting by length and
+fails where none is left, as a batch of one does. Here a row without tokens gives `empty`, and a row whose first
+position alone is masked NaN: "the original has no answer".
+"""
+
+import math
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from models.allennlp_compat import (
+    GruSeq2SeqEncoder,
+    GruSeq2VecEncoder,
+    LstmSeq2SeqEncoder,
+    LstmSeq2VecEncoder,
+    RnnSeq2SeqEncoder,
+    RnnSeq2VecEncoder,
+    Seq2SeqEncoder,
+    Seq2VecEncoder,
+)
+
+
+def _pack(inputs: Tensor, mask: Tensor) -> tuple[PackedSequence, Tensor]:
+    """Packs rows by the number of their unmasked positions, as the original does: holes in a mask shorten a row."""
+    # (batch,)
+    lengths = mask.sum(dim=1)
+    # A row without tokens runs over one padded position; what comes out is overwritten.
+    packed = pack_padded_sequence(inputs, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+    return packed, lengths
+
+
+def _per_row(rows: Tensor, like: Tensor) -> Tensor:
+    """(batch,) -> (batch, 1, ...) with as many dimensions as `like`."""
+    return rows.view(-1, *[1] * (like.dim() - 1))
+
+
+class _Recurrent(nn.Module):
+    _module: nn.RNNBase
+    empty = 0.0
+    """What a row without tokens gives."""
+
+    def _as_if_alone(self, outputs: Tensor, mask: Tensor, lengths: Tensor) -> Tensor:
+        """Overwrites the rows that the original would not have run; outputs and result are (batch, ...)."""
+        if self.training:
+            return outputs.masked_fill(_per_row(lengths == 0, outputs), 0.0)
+        outputs = outputs.masked_fill(_per_row(lengths == 0, outputs), self.empty)
+        starts_masked = (lengths > 0) & ~mask[:, 0].bool()
+        return outputs.masked_fill(_per_row(starts_masked, outputs), math.nan)
+
+
+class FinalState(_Recurrent):
+    """The final state of the last layer, forward then backward (AllenNLP's `PytorchSeq2VecWrapper`)."""
+
+    def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
+        """(batch, length, input_dim), (batch, length) -> (batch, output_dim)."""
+        packed, lengths = _pack(inputs, mask)
+        _, state = self._module(packed, hidden_state)
+        state = state[0] if isinstance(state, tuple) else state
+        directions = 2 if self._module.bidirectional else 1
+        # (layers * directions, batch, hidden) -> (batch, directions * hidden)
+        last = state[-directions:].transpose(0, 1).flatten(start_dim=1)
+        return self._as_if_alone(last, mask, lengths)
+
+
+class AllStates(_Recurrent):
+    """All states of the last layer, zeros at padding (AllenNLP's `PytorchSeq2SeqWrapper`)."""
+
+    def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
+        """(batch, length, input_dim), (batch, length) -> (batch, length, output_dim)."""
+        packed, lengths = _pack(inputs, mask)
+        output, _ = self._module(packed, hidden_state)
+        # (batch, length, output_dim)
+        states, _ = pad_packed_sequence(output, batch_first=True, total_length=inputs.size(1))
+        return self._as_if_alone(states, mask, lengths)
+
+
+@Seq2VecEncoder.register("gru", exist_ok=True)
+class GruSeq2Vec(FinalState, GruSeq2VecEncoder):
+    pass
+
+
+@Seq2VecEncoder.register("lstm", exist_ok=True)
+class LstmSeq2Vec(FinalState, LstmSeq2VecEncoder):
+    pass
+
+
+@Seq2VecEncoder.register("rnn", exist_ok=True)
+class RnnSeq2Vec(FinalState, RnnSeq2VecEncoder):
+    pass
+
+
+@Seq2SeqEncoder.register("gru", exist_ok=True)
+class GruSeq2Seq(AllStates, GruSeq2SeqEncoder):
+    pass
+
+
+@Seq2SeqEncoder.register("lstm", exist_ok=True)
+class LstmSeq2Seq(AllStates, LstmSeq2SeqEncoder):
+    pass
+
+
+@Seq2SeqEncoder.register("rnn", exist_ok=True)
+class RnnSeq2Seq(AllStates, RnnSeq2SeqEncoder):
+    pass
+
+
+def fail_on_empty_rows(*encoders: nn.Module | None) -> None:
+    """Makes recurrent encoders give NaN for a row whose mask is all zero: the original fails on it."""
+    for encoder in encoders:
+        if isinstance(encoder, _Recurrent):
+            encoder.empty = math.nan

@@ -1,0 +1,86 @@
+"""biome.text 0.3's SimilarityClassifier: are two texts, or two records, the same?"""
+
+import logging
+from typing import Optional
+
+import torch
+from torch import Tensor, nn
+
+from models.allennlp_compat import (
+    FeedForward,
+    InitializerApplicator,
+    Model,
+    RegularizerApplicator,
+    Seq2SeqEncoder,
+    Seq2VecEncoder,
+    TextFieldEmbedder,
+    TextFieldTensors,
+    Vocabulary,
+)
+from models.sequence_classifier_base import SequenceClassifierBase
+
+logger = logging.getLogger(__name__)
+
+
+@Model.register("similarity_classifier")
+class SimilarityClassifier(SequenceClassifierBase):
+    """A pair classifier whose loss also pulls vectors of the same thing together.
+
+    loss = cross entropy + `verification_weight` * cosine embedding loss with `margin`, after Sun et al., 2014
+    (https://arxiv.org/abs/1406.4773). Label index 0 is taken to mean "same".
+    """
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        text_field_embedder: TextFieldEmbedder,
+        seq2vec_encoder: Seq2VecEncoder,
+        seq2seq_encoder: Optional[Seq2SeqEncoder] = None,
+        multifield_seq2seq_encoder: Optional[Seq2SeqEncoder] = None,
+        multifield_seq2vec_encoder: Optional[Seq2VecEncoder] = None,
+        feed_forward: Optional[FeedForward] = None,
+        dropout: Optional[float] = None,
+        multifield_dropout: Optional[float] = None,
+        initializer: Optional[InitializerApplicator] = None,
+        regularizer: Optional[RegularizerApplicator] = None,
+        margin: float = 0.5,
+        verification_weight: float = 2.0,
+    ) -> None:
+        super().__init__(
+            vocab=vocab,
+            text_field_embedder=text_field_embedder,
+            seq2vec_encoder=seq2vec_encoder,
+            seq2seq_encoder=seq2seq_encoder,
+            multifield_seq2seq_encoder=multifield_seq2seq_encoder,
+            multifield_seq2vec_encoder=multifield_seq2vec_encoder,
+            feed_forward=feed_forward,
+            dropout=dropout,
+            multifield_dropout=multifield_dropout,
+            initializer=initializer,
+            regularizer=regularizer,
+        )
+        if self.num_classes and self.label_for_index(0) != "same":
+            logger.info("label 0 is %r; the similarity loss takes label 0 to mean the same", self.label_for_index(0))
+        self._verification_weight = verification_weight
+        self._loss_sim = nn.CosineEmbeddingLoss(margin=margin)
+
+    @property
+    def n_inputs(self) -> int:
+        return 2
+
+    def forward(  # type: ignore[override]
+        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Optional[Tensor] = None
+    ) -> dict[str, Tensor]:
+        """Twice (batch, [texts,] tokens) ids and (batch,) label indices -> what `output_layer` gives."""
+        output = self.output_layer(self.encode(record1, record2), label)
+        return output
+
+    def output_layer(self, encoded_text: Tensor, label: Optional[Tensor] = None) -> dict[str, Tensor]:
+        """As in SequenceClassifierBase; `encoded_text` is (batch, 2 * dim) and `loss` holds both parts."""
+        output = super().output_layer(encoded_text, label)
+        if label is not None:
+            # Twice (batch, dim)
+            vectors1, vectors2 = encoded_text.chunk(2, dim=-1)
+            same = torch.where(label == 0, 1.0, -1.0)
+            output["loss"] = output["loss"] + self._verification_weight * self._loss_sim(vectors1, vectors2, same)
+        return output

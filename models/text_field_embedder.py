@@ -1,0 +1,69 @@
+"""Ids -> vectors: AllenNLP's text field embedder and character encoder, for any number of leading dimensions.
+
+Registered in place of the originals (`basic`, `character_encoding`), same parameters and weight names.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.allennlp_compat import (
+    BasicTextFieldEmbedder,
+    Embedding,
+    TextFieldEmbedder,
+    TextFieldTensors,
+    TimeDistributed,
+    TokenCharactersEncoder,
+    TokenEmbedder,
+)
+from models.cnn import run_seq2vec
+
+
+@TokenEmbedder.register("character_encoding", exist_ok=True)
+class CharacterEncoder(TokenCharactersEncoder):
+    """One vector per token from its characters."""
+
+    min_padding_length: int | None = None
+    """Set for AllenNLP 0.9 archives, whose CNN pools over a word as padded in its instance (models/cnn.py): to the
+    longest word of the instance, and at least to this."""
+
+    def forward(self, token_characters: Tensor) -> Tensor:
+        """(batch, [texts,] tokens, characters) -> (batch, [texts,] tokens, output_dim)."""
+        leading = token_characters.shape[:-1]
+        # (words, characters)
+        words = token_characters.flatten(end_dim=-2)
+        # (words, characters, embedding_dim)
+        embedded = self._embedding._module(words)
+        encoded = run_seq2vec(self._encoder._module, embedded, words != 0, self._extent(token_characters))
+        # (batch, [texts,] tokens, output_dim)
+        return self._dropout(encoded).view(*leading, -1)
+
+    def _extent(self, token_characters: Tensor) -> Tensor | None:
+        if self.min_padding_length is None:
+            return None
+        # (batch,)
+        longest_word = (token_characters != 0).sum(dim=-1).flatten(start_dim=1).amax(dim=1)
+        extent = longest_word.clamp(min=self.min_padding_length)
+        words_per_instance = token_characters[0].numel() // token_characters.size(-1)
+        # (batch,) -> (batch * words,)
+        return extent.repeat_interleave(words_per_instance)
+
+
+@TextFieldEmbedder.register("basic", exist_ok=True)
+class AnyDepthTextFieldEmbedder(BasicTextFieldEmbedder):
+    """Concatenates what its token embedders give, in the sorted order of their names."""
+
+    def forward(self, text_field_input: TextFieldTensors, num_wrapping_dims: int = 0, **kwargs: Any) -> Tensor:
+        """(batch, [texts,] tokens, ...) per indexer -> (batch, [texts,] tokens, output_dim)."""
+        vectors = []
+        for name in self._ordered_embedder_keys:
+            embedder = getattr(self, f"token_embedder_{name}")
+            tensors = text_field_input[name]
+            if isinstance(embedder, Embedding | CharacterEncoder):
+                vectors.append(embedder(next(iter(tensors.values()))))
+            else:
+                for _ in range(num_wrapping_dims):
+                    embedder = TimeDistributed(embedder)
+                vectors.append(embedder(**tensors))
+        return torch.cat(vectors, dim=-1) if len(vectors) > 1 else vectors[0]

@@ -1,0 +1,58 @@
+"""One text of an instance on its way to tensors: tokens, columns of ids, padded stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from models.indexers import Columns, Indexer
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedText:
+    """One tokenized text. `tokens` say what was read where; `columns` holds ids per indexer name."""
+
+    tokens: Any
+    columns: Mapping[str, Columns]
+    length: int
+    """Positions of the longest indexer."""
+    cut: bool
+    """Whether an indexer left tokens out."""
+
+
+class TextIndexer:
+    """All indexers of a reader, side by side."""
+
+    def __init__(self, indexers: Mapping[str, Indexer]) -> None:
+        self.indexers = indexers
+        self.min_length = max(indexer.min_length for indexer in indexers.values())
+        self._padding = IndexedText([], {name: indexer.empty() for name, indexer in indexers.items()}, 0, cut=False)
+
+    def index(self, tokens: Any) -> IndexedText:
+        """Raises InvalidInstance for tokens that the model could not take."""
+        columns = {name: indexer.index(tokens) for name, indexer in self.indexers.items()}
+        length = max(indexer.length(columns[name]) for name, indexer in self.indexers.items())
+        cut = any(column.get("cut") for column in columns.values())
+        return IndexedText(tokens, columns, max(length, self.min_length), cut)
+
+    def stack(self, texts: Sequence[IndexedText]) -> dict[str, dict[str, Tensor]]:
+        """Padded tensors (texts, width, ...), by indexer and tensor name; each indexer has its own width."""
+        stacked = {}
+        for name, indexer in self.indexers.items():
+            columns = [text.columns[name] for text in texts]
+            width = max(self.min_length, max(map(indexer.length, columns)))
+            stacked[name] = indexer.stack(columns, width)
+        return stacked
+
+    def stack_lists(self, lists: Sequence[Sequence[IndexedText]]) -> dict[str, dict[str, Tensor]]:
+        """Padded tensors (instances, texts, width, ...): short lists are filled up with empty texts."""
+        texts = max(map(len, lists))
+        filled = [text for one in lists for text in (*one, *[self._padding] * (texts - len(one)))]
+        # (instances * texts, width, ...) -> (instances, texts, width, ...)
+        return {
+            name: {key: tensor.unflatten(0, (len(lists), texts)) for key, tensor in tensors.items()}
+            for name, tensors in self.stack(filled).items()
+        }

@@ -1,0 +1,55 @@
+"""Vocabulary files -> AllenNLP's Vocabulary, to the letter.
+
+A file holds one token a line, split at line feeds only: tokens may hold carriage returns and Unicode line separators,
+and AllenNLP 2.x's own reader would split or trim those. A padded namespace starts at index 1 (0 is padding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from models.allennlp_compat import Vocabulary
+
+NON_PADDED = "non_padded_namespaces.txt"
+NEWLINE = "@@NEWLINE@@"
+
+
+def vocabulary_from_files(files: Mapping[str, str], params: Mapping[str, Any] | None = None) -> Vocabulary:
+    """`files` maps file names to their texts; `params` is the `vocabulary` section of the configuration.
+
+    Only the padding and unknown tokens are taken from `params`: the files say the rest.
+    """
+    params = params or {}
+    patterns = [line for line in files.get(NON_PADDED, "").split("\n") if line]
+    vocabulary = Vocabulary(
+        non_padded_namespaces=patterns,
+        padding_token=params.get("padding_token"),
+        oov_token=params.get("oov_token"),
+    )
+    for file_name, text in files.items():
+        if file_name != NON_PADDED:
+            namespace = file_name.removesuffix(".txt")
+            padded = not any(_matches(pattern, namespace) for pattern in patterns)
+            _fill(vocabulary, namespace, tokens_of(text), padded=padded)
+    return vocabulary
+
+
+def tokens_of(text: str) -> list[str]:
+    """The tokens of one vocabulary file, in index order."""
+    lines = text.split("\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    return [line.replace(NEWLINE, "\n") for line in lines]
+
+
+def _matches(pattern: str, namespace: str) -> bool:
+    return namespace.endswith(pattern[1:]) if pattern.startswith("*") else namespace == pattern
+
+
+def _fill(vocabulary: Vocabulary, namespace: str, tokens: Sequence[str], *, padded: bool) -> None:
+    first = 1 if padded else 0
+    indices = {0: vocabulary._padding_token} if padded else {}
+    indices.update(enumerate(tokens, start=first))
+    vocabulary._index_to_token[namespace] = indices
+    vocabulary._token_to_index[namespace] = {token: index for index, token in indices.items()}
