@@ -1,0 +1,140 @@
+"""Which classifier and label set is live, by name. A bad archive never stops the others.
+
+LOADING ──► READY ──► READY (another label set is published)
+   └──────► FAILED (with its reason; final until it is loaded again)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+import structlog
+
+from app.batch import Priority
+from app.batching import Batcher
+from app.device import DeviceLane
+from app.errors import DeviceLost, ModelFailed, ModelLoading, OutOfMemory, ShuttingDown, UnknownModel
+from app.served import ServedModel
+from models.classifier import Classifier, LabelSet
+from models.errors import ArchiveError, InvalidInstance
+
+log = structlog.get_logger(__name__)
+
+Load = Callable[[Path], Classifier]
+"""Opens an archive. Raises ArchiveError."""
+
+
+class State(Enum):
+    LOADING = "LOADING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+@dataclass
+class Entry:
+    """A model of the store: `served` where it is ready, `reason` where it failed."""
+
+    name: str
+    path: Path
+    served: ServedModel | None = None
+    reason: str | None = None
+
+    @property
+    def state(self) -> State:
+        if self.served:
+            return State.READY
+        return State.FAILED if self.reason else State.LOADING
+
+
+class Catalog:
+    """`entries` by name. Only the event loop changes them."""
+
+    def __init__(self, load: Load, lane: DeviceLane, batcher: Batcher) -> None:
+        self.entries: dict[str, Entry] = {}
+        self._load = load
+        self._lane = lane
+        self._batcher = batcher
+        self._load_thread = ThreadPoolExecutor(1, "load")
+
+    def entry(self, name: str) -> Entry:
+        """Raises UnknownModel."""
+        if name not in self.entries:
+            raise UnknownModel(name, list(self.entries))
+        return self.entries[name]
+
+    def served(self, name: str) -> ServedModel:
+        """Raises UnknownModel, ModelLoading, ModelFailed."""
+        entry = self.entry(name)
+        if entry.served:
+            return entry.served
+        if entry.reason:
+            raise ModelFailed(f"The model {name!r} could not be loaded: {entry.reason}")
+        raise ModelLoading(f"The model {name!r} is being loaded. Try again in a moment.")
+
+    def publish(self, name: str, label_set: LabelSet) -> ServedModel:
+        """From the next request on, `label_set` answers. Raises UnknownModel, ModelLoading, ModelFailed."""
+        served = replace(self.served(name), label_set=label_set)
+        self.entries[name].served = served
+        return served
+
+    async def load_all(self, paths: dict[str, Path], on_loaded: Callable[[Entry], None] = lambda entry: None) -> None:
+        """One after the other; what fails is kept as FAILED. Raises DeviceLost."""
+        entries = [Entry(name, path) for name, path in paths.items()]
+        self.entries.update((entry.name, entry) for entry in entries)
+        for entry in entries:
+            await self._load_entry(entry)
+            on_loaded(entry)
+
+    async def _load_entry(self, entry: Entry) -> None:
+        started = time.monotonic()
+        try:
+            entry.served = await self._loaded(entry)
+        except (DeviceLost, ShuttingDown):
+            raise
+        except ArchiveError as error:
+            entry.reason = f"{error.member}: {error.reason}" if error.member else error.reason
+            log.error("model failed", model=entry.name, reason=entry.reason, error=type(error).__name__)
+        except OutOfMemory:
+            entry.reason = "The device has no memory left for it. Serve fewer models, or on a larger device."
+            log.error("model failed", model=entry.name, reason=entry.reason)
+        except Exception:
+            entry.reason = "It failed in a way that is not foreseen. The server's log says more."
+            log.exception("model failed", model=entry.name)
+        else:
+            seconds = round(time.monotonic() - started, 3)
+            log.info("model ready", model=entry.name, kind=entry.served.classifier.kind, seconds=seconds)
+
+    async def _loaded(self, entry: Entry) -> ServedModel:
+        loop = asyncio.get_running_loop()
+        classifier = await loop.run_in_executor(self._load_thread, self._load, entry.path)
+        await self._lane.call(classifier.to, self._lane.device)
+        served = ServedModel(entry.name, classifier, classifier.label_set)
+        await self._warm_up(served)
+        return served
+
+    async def _warm_up(self, served: ServedModel) -> None:
+        """A batch of one and a large one of the classifier's example: what is slow once is slow now."""
+        loop = asyncio.get_running_loop()
+        classifier = served.classifier
+        features = await loop.run_in_executor(self._load_thread, classifier.featurize, classifier.inputs.example)
+        for size in (1, self._batcher.limits.batch_items):
+            rows = await self._batcher.submit(served, [features] * size, [features.shape] * size, Priority.BULK)
+            _raise_first(served.name, rows)
+
+    def close(self) -> None:
+        self._load_thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _raise_first(name: str, rows: Sequence[object]) -> None:
+    for row in rows:
+        if isinstance(row, InvalidInstance):
+            log.warning("model has no answer to its own example", model=name, reason=str(row))
+            return
+        if isinstance(row, Exception):
+            raise row

@@ -1,0 +1,155 @@
+"""vitrine serve | demo | inspect | predict. Imports what a command needs when it runs, so that --help is fast."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+
+import typer
+
+from app.options import settings_from, with_settings
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from models.classifier import Classifier
+
+app = typer.Typer(
+    name="vitrine", help="Serve archived text classifiers.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+Archive = Annotated[Path, typer.Argument(help="A model.tar.gz, an unpacked archive or a checkpoint directory.")]
+Hub = Annotated[Path | None, typer.Option(envvar="VITRINE_HUB_DIR", help="Directory of transformers by name.")]
+Device = Annotated[str, typer.Option(envvar="VITRINE_DEVICE", help="auto, cpu, cuda or cuda:N.")]
+
+
+def main() -> None:
+    app()
+
+
+@app.command("serve")
+@with_settings
+def serve(settings: Settings) -> None:
+    """Serve the models of a store over HTTP. Every option is also a VITRINE_* variable."""
+    if settings.demo:
+        make_demo_when_empty(settings.store)
+    if not settings.store.is_dir():
+        _fail(f"the store {str(settings.store)!r} is not a directory. Make it, name another (--store), or add --demo.")
+    from app.server import serve as run  # noqa: PLC0415
+
+    try:
+        status = run(settings)
+    except ValueError as error:
+        _fail(str(error))
+    raise typer.Exit(status)
+
+
+def make_demo_when_empty(store: Path) -> None:
+    from app.store import model_paths  # noqa: PLC0415
+
+    store.mkdir(parents=True, exist_ok=True)
+    if not model_paths(store):
+        from app.demo import make_demo_store  # noqa: PLC0415
+
+        make_demo_store(store)
+
+
+@app.command()
+def demo(
+    store: Annotated[Path, typer.Option(envvar="VITRINE_STORE", help="Where to put them.")] = Path("store"),
+) -> None:
+    """Train the demo models and put them into a store."""
+    from app.demo import make_demo_store  # noqa: PLC0415
+
+    store.mkdir(parents=True, exist_ok=True)
+    make_demo_store(store)
+
+
+@app.command()
+def predict(
+    archive: Archive,
+    lines: Annotated[
+        typer.FileText, typer.Argument(metavar="[INPUT]", help="A JSON instance on each line; - is stdin.")
+    ] = "-",  # type: ignore[assignment]  # typer opens it
+    top_k: Annotated[int | None, typer.Option(min=1, help="List so many labels; all where not given.")] = None,
+    logits: Annotated[bool, typer.Option(help="Give logits too.")] = False,
+    device: Device = "auto",
+    hub_dir: Hub = None,
+    max_batch_items: Annotated[int, typer.Option(min=1, help="Instances in one batch.")] = 64,
+    max_batch_tokens: Annotated[int, typer.Option(min=1, help="Padded tokens in one batch.")] = 16_384,
+) -> None:
+    """Predict without a server: JSON lines in, JSON lines out. Exits with 1 where a line had no answer."""
+    import orjson  # noqa: PLC0415
+
+    from app.answers import AnswerOptions  # noqa: PLC0415
+    from app.device import choose_device  # noqa: PLC0415
+    from app.offline import OfflinePredictor  # noqa: PLC0415
+
+    try:
+        chosen = choose_device(device)
+    except ValueError as error:
+        _fail(str(error))
+    predictor = OfflinePredictor(
+        _load(archive, hub_dir),
+        chosen,
+        options=AnswerOptions(top_k, logits),
+        batch_items=max_batch_items,
+        batch_tokens=max_batch_tokens,
+    )
+    failed = False
+    for answer in predictor.predict(_with_progress(lines)):
+        failed = failed or "error" in answer
+        sys.stdout.write(orjson.dumps(answer).decode() + "\n")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _with_progress(lines: TextIO) -> Iterator[str]:
+    """The lines, counted on stderr where that is a terminal."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed} lines"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("predict", total=None)
+        for line in lines:
+            progress.advance(task)
+            yield line
+
+
+@app.command()
+def inspect(
+    archive: Archive,
+    hub_dir: Hub = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> None:
+    """What an archive holds: kind, labels, inputs, source. Exits with 1 where it cannot be served."""
+    from app.inspection import as_table, facts  # noqa: PLC0415
+
+    found = facts(_load(archive, hub_dir))
+    if as_json:
+        import orjson  # noqa: PLC0415
+
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    else:
+        from rich.console import Console  # noqa: PLC0415
+
+        Console().print(as_table(archive.name, found))
+
+
+def _load(archive: Path, hub: Path | None) -> Classifier:
+    from models.errors import ArchiveError  # noqa: PLC0415
+    from models.loading import load_classifier  # noqa: PLC0415
+
+    if not archive.exists():
+        _fail(f"there is no archive at {str(archive)!r}.")
+    settings_from({})
+    try:
+        return load_classifier(archive, hub=hub)
+    except ArchiveError as error:
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(f"vitrine: {sentence}", err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,123 @@
+"""The device lane: one thread that touches the device, and one that collates the next batch meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+import torch
+
+from app import batch as batches
+from app.errors import DeviceLost, OutOfMemory
+from models.classifier import Batch
+
+T = TypeVar("T")
+
+
+class DeviceWork(batches.Work, Protocol):
+    """Work that the lane can run."""
+
+    def collate(self, payloads: Sequence[Any]) -> Batch:
+        """CPU tensors of the payloads. Runs beside the device."""
+
+    def run(self, batch: Batch) -> Sequence[Any]:
+        """One row for each payload. Runs on the device's thread, with the batch on the device."""
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the first CUDA device, else the CPU. Raises ValueError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        there = ", ".join(["cpu", *(f"cuda:{index}" for index in range(count))])
+        raise ValueError(f"device {name!r} is not there. Choose from: auto, {there}.")
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+class DeviceLane:
+    """Runs what it is given in order, one after the other."""
+
+    def __init__(self, device: torch.device, threads: int) -> None:
+        self.device = device
+        self._busy_since: float | None = None
+        # OpenMP keeps the number of threads for each calling thread, so every thread of the lane sets its own.
+        self._device_thread = ThreadPoolExecutor(1, "device", torch.set_num_threads, (threads,))
+        self._collate_thread = ThreadPoolExecutor(1, "collate")
+
+    async def execute(self, batch: batches.Batch) -> Sequence[Any]:
+        """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised."""
+        collated = self._collate_thread.submit(self._collate, batch)
+        return await asyncio.wrap_future(self._device_thread.submit(self._timed, self._run, batch, collated))
+
+    async def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Anything else that touches the device: loading, say."""
+        return await asyncio.wrap_future(self._device_thread.submit(self._timed, function, *args))
+
+    def _collate(self, batch: batches.Batch) -> Batch:
+        collated = _work(batch).collate(batch.payloads)
+        return collated.pin() if self.device.type == "cuda" else collated
+
+    def _run(self, batch: batches.Batch, collated: Future[Batch]) -> Sequence[Any]:
+        if not batch.wanted:
+            return [None] * len(batch.items)
+        return _work(batch).run(collated.result().to(self.device))
+
+    def _timed(self, function: Callable[..., T], *args: Any) -> T:
+        self._busy_since = time.monotonic()
+        try:
+            return function(*args)
+        except (RuntimeError, MemoryError) as error:
+            raise self._named(error) from error
+        finally:
+            self._busy_since = None
+
+    def _named(self, error: RuntimeError | MemoryError) -> Exception:
+        """What the service calls an error of torch."""
+        if _is_out_of_memory(error):
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            return OutOfMemory()
+        if self.device.type == "cuda" and not self._device_works():
+            return DeviceLost()
+        return error
+
+    def _device_works(self) -> bool:
+        """A CUDA error that spoils the context (a failed kernel assert, say) makes every later call fail too."""
+        try:
+            torch.ones(1, device=self.device).item()
+        except RuntimeError as error:
+            return _is_out_of_memory(error)
+        return True
+
+    @property
+    def busy_s(self) -> float:
+        """How long the lane has been at what it is doing."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def memory(self) -> dict[str, int]:
+        """Bytes on the device by use; empty for a CPU."""
+        if self.device.type != "cuda":
+            return {}
+        return {
+            "allocated": torch.cuda.memory_allocated(self.device),
+            "reserved": torch.cuda.memory_reserved(self.device),
+            "total": torch.cuda.get_device_properties(self.device).total_memory,
+        }
+
+    def close(self) -> None:
+        for thread in (self._collate_thread, self._device_thread):
+            thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _work(batch: batches.Batch) -> DeviceWork:
+    return batch.work  # type: ignore[return-value]  # the batcher knows less of works than the lane does
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

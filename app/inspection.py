@@ -1,0 +1,44 @@
+"""What a classifier is, as `vitrine inspect` says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from models.classifier import Classifier
+
+
+def facts(classifier: Classifier) -> dict[str, Any]:
+    """JSON-ready."""
+    inputs, source = classifier.inputs, classifier.source
+    return {
+        "kind": classifier.kind,
+        "multilabel": classifier.multilabel,
+        "labels": list(classifier.label_set.labels),
+        "labels_version": classifier.label_set.version,
+        "inputs": list(inputs.names),
+        "instance_schema": dict(inputs.json_schema),
+        "example": dict(inputs.example),
+        "source": {"library": source.library, "versions": source.versions, "architecture": source.architecture},
+        "parameters": classifier.parameters,
+        "padding_safe": classifier.padding_safe,
+    }
+
+
+def as_table(title: str, found: Mapping[str, Any]) -> Table:
+    table = Table(title=title, show_header=False, title_justify="left")
+    source = found["source"]
+    rows = {
+        "kind": found["kind"] + (", several labels at once" if found["multilabel"] else ""),
+        "labels": ", ".join(found["labels"]),
+        "inputs": ", ".join(found["inputs"]),
+        "example": str(found["example"]),
+        "written by": f"{source['library']} {source['versions']}",
+        "architecture": source["architecture"],
+        "weights": f"{found['parameters']:,}",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table

@@ -1,0 +1,42 @@
+"""Assembles the application. Nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from app.api.documentation import document
+from app.api.health import health_router
+from app.api.native import PREDICT_PATH, PredictEndpoint, native_router
+from app.catalog import Load
+from app.middleware import BodyLimit, RequestContext
+from app.problems import add_problem_handlers
+from app.service import Service
+from app.settings import Settings
+
+DESCRIPTION = "Archived text classifiers, served."
+
+
+def create_app(settings: Settings | None = None, *, load: Load | None = None) -> FastAPI:
+    """`load` opens an archive; models.loading.load_classifier where it is not given."""
+    service = Service(settings or Settings(), load)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        await service.close()
+
+    app = FastAPI(title="Vitrine", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
+    app.state.service = service
+    app.router.routes.append(Route(PREDICT_PATH, PredictEndpoint(service), methods=["POST"], name="predict"))
+    app.include_router(native_router(service))
+    app.include_router(health_router(service))
+    app.add_middleware(BodyLimit, limit=service.settings.max_request_bytes)
+    app.add_middleware(RequestContext, service=service)
+    add_problem_handlers(app)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI documents
+    return app

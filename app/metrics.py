@@ -1,0 +1,119 @@
+"""Every Prometheus instrument. Labels are names of registered models and route templates, so a scanner makes none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from app.batch import BatchReport
+
+if TYPE_CHECKING:
+    from app.service import Service
+
+disable_created_metrics()  # a second series for each counter that nobody reads
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+TOKENS = (16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144)
+RATIOS = (1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+
+
+class Metrics:
+    """One registry for each application, so that several can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        model, on = ("model",), self.registry
+        self.requests = Counter(
+            "vitrine_requests",
+            "Requests by outcome: ok, invalid, rejected, expired, cancelled, failed.",
+            ("model", "verb", "outcome"),
+            registry=on,
+        )
+        self.http_requests = Counter(
+            "vitrine_http_requests", "HTTP requests by route and status.", ("method", "route", "status"), registry=on
+        )
+        self.http_seconds = Histogram(
+            "vitrine_http_request_duration_seconds", "From the request's head to its answer.", ("route",),
+            buckets=SECONDS, registry=on,
+        )  # fmt: skip
+        self.featurize_seconds = Histogram(
+            "vitrine_featurize_duration_seconds", "Featurizing one request, with the wait for a worker.", model,
+            buckets=SECONDS, registry=on,
+        )  # fmt: skip
+        self.queue_seconds = Histogram(
+            "vitrine_queue_duration_seconds", "How long the oldest instance of a batch was queued.", model,
+            buckets=SECONDS, registry=on,
+        )  # fmt: skip
+        self.forward_seconds = Histogram(
+            "vitrine_forward_duration_seconds", "How long a batch held the device: encode and head.", model,
+            buckets=SECONDS, registry=on,
+        )  # fmt: skip
+        self.batch_items = Histogram("vitrine_batch_items", "Instances in a batch.", model, buckets=ITEMS, registry=on)
+        self.batch_tokens = Histogram(
+            "vitrine_batch_tokens", "Padded tokens in a batch.", model, buckets=TOKENS, registry=on
+        )
+        self.padding_ratio = Histogram(
+            "vitrine_batch_padding_ratio", "Padded tokens per real token of a batch.", model,
+            buckets=RATIOS, registry=on,
+        )  # fmt: skip
+        self.out_of_memory = Counter(
+            "vitrine_out_of_memory_events", "Batches that the device had no memory for.", registry=on
+        )
+
+    def observe_batch(self, report: BatchReport) -> None:
+        batch = report.batch
+        model = getattr(batch.work, "name", "")
+        padded = batch.padded_tokens
+        self.queue_seconds.labels(model).observe(report.queued_s)
+        self.forward_seconds.labels(model).observe(report.ran_s)
+        self.batch_items.labels(model).observe(len(batch.items))
+        self.batch_tokens.labels(model).observe(padded)
+        self.padding_ratio.labels(model).observe(padded / max(batch.real_tokens, 1))
+
+    def observe_http(self, method: str, route: str, status: int, seconds: float) -> None:
+        self.http_requests.labels(method, route, status).inc()
+        self.http_seconds.labels(route).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """The Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+class StateCollector(Collector):
+    """Gauges that are read off the service when they are scraped, so they cannot drift from it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def collect(self) -> Iterator[Metric]:
+        service = self.service
+        yield GaugeMetricFamily("vitrine_ready", "1 where the service is ready.", int(service.not_ready is None))
+        yield GaugeMetricFamily("vitrine_queue_items", "Instances that wait.", service.batcher.queued_items)
+        yield GaugeMetricFamily("vitrine_queue_tokens", "Tokens that wait.", service.batcher.queued_tokens)
+        yield GaugeMetricFamily(
+            "vitrine_batch_token_budget", "Padded tokens that a batch may hold now.", service.batcher.token_budget
+        )
+        memory = GaugeMetricFamily("vitrine_device_memory_bytes", "Memory of the device.", labels=("use",))
+        for use, size in service.lane.memory().items():
+            memory.add_metric((use,), size)
+        yield memory
+        yield from self._models()
+
+    def _models(self) -> Iterator[Metric]:
+        ready = GaugeMetricFamily("vitrine_model_ready", "1 where the model answers.", labels=("model",))
+        version = GaugeMetricFamily("vitrine_label_set_version", "The live label set.", labels=("model",))
+        info = InfoMetricFamily("vitrine_model", "What the model is.", labels=("model",))
+        for name, entry in self.service.catalog.entries.items():
+            ready.add_metric((name,), int(entry.served is not None))
+            if entry.served:
+                classifier = entry.served.classifier
+                source = classifier.source
+                version.add_metric((name,), entry.served.label_set.version)
+                about = {"kind": classifier.kind, "library": source.library, "architecture": source.architecture}
+                info.add_metric((name,), about)
+        yield from (ready, version, info)

@@ -1,0 +1,139 @@
+"""Pure ASGI middleware: what every request gets, whatever route it takes."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import BodyTooLarge, problem_of
+from app.problems import send_problem
+
+if TYPE_CHECKING:
+    from app.service import Service
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID = b"x-request-id"
+SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+UNMATCHED = "unmatched"
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+LOGGED_PATH_CHARS = 200
+
+
+class RequestContext:
+    """A request id, a line in the log, a place in the metrics, and an answer even where the application has none."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        scope["vitrine.request_id"] = request_id.decode()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (REQUEST_ID, request_id)]
+                if self.service.draining:
+                    message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            log.exception("request failed", request_id=scope["vitrine.request_id"])
+            if status:
+                raise
+            await send_problem(scope, send_with_id, problem_of(error))
+        finally:
+            self._record(scope, status, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _route_template(scope)
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self.service.metrics.observe_http(method, route, status, seconds)
+        if self.service.settings.access_log:
+            log.info(
+                "request",
+                request_id=scope["vitrine.request_id"],
+                method=method,
+                path=scope["path"][:LOGGED_PATH_CHARS],
+                status=status,
+                code=scope.get("vitrine.code"),
+                ms=round(seconds * 1000, 3),
+                **scope.get("vitrine.log", {}),
+            )
+
+
+def _route_template(scope: Scope) -> str:
+    """The path of the route, not of the request: a scanner must not make metrics."""
+    if template := getattr(scope.get("route"), "path", None) or getattr(scope.get("endpoint"), "path", None):
+        return str(template)
+    return scope["path"] if "endpoint" in scope and not scope.get("path_params") else UNMATCHED
+
+
+def _request_id(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID and SANE_ID.fullmatch(value):
+            return bytes(value)
+    return secrets.token_hex(8).encode()
+
+
+class _TooLong(Exception):
+    pass
+
+
+class BodyLimit:
+    """Answers 413 to a body longer than `limit` bytes, without reading on. Content-Length is not trusted."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        received = 0
+        started = False
+
+        async def bounded_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.limit:
+                raise _TooLong
+            return message
+
+        async def held_send(message: Message) -> None:
+            nonlocal started
+            if received > self.limit and not started:
+                raise _TooLong  # an application that caught the first one and answers in its own words
+            started = True
+            await send(message)
+
+        try:
+            if _declared_length(scope) > self.limit:
+                raise _TooLong
+            await self.app(scope, bounded_receive, held_send)
+        except _TooLong:
+            await send_problem(scope, send, problem_of(BodyTooLarge(self.limit)), {b"connection": b"close"})
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0

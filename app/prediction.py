@@ -1,0 +1,103 @@
+"""Predict: featurize, batch, answer. Every HTTP surface and protocol calls this."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.answers import AnswerOptions, prediction
+from app.batch import Priority
+from app.errors import InvalidInstances, Refusal, RequestTooLarge
+from app.served import ServedModel
+from app.service import Service
+from models.classifier import Features, padded_tokens
+from models.errors import InvalidInstance
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """`truncate`: cut what is too long, with a warning; False refuses it."""
+
+    answer: AnswerOptions = field(default_factory=AnswerOptions)
+    truncate: bool = True
+    priority: Priority = Priority.INTERACTIVE
+
+
+async def predict(
+    service: Service, served: ServedModel, instances: Sequence[Any], options: PredictOptions
+) -> list[dict[str, Any]]:
+    """A prediction for each instance, in order.
+
+    Raises InvalidInstances with every instance that is refused, RequestTooLarge, Overloaded, and what the
+    classifier raised where it failed on an instance.
+    """
+    most = service.settings.max_instances_per_request
+    if len(instances) > most:
+        raise RequestTooLarge(f"{len(instances)} instances are too many for one request. Send at most {most}.")
+    service.batcher.check_room(len(instances) + service.featurizer.pending_items)
+    features = await featurize(service, served, instances, truncate=options.truncate)
+    rows = await service.batcher.submit(served, features, [one.shape for one in features], options.priority)
+    _raise_failures(rows)
+    return [
+        prediction(served.classifier, served.label_set, one, row, options.answer)
+        for one, row in zip(features, rows, strict=True)
+    ]
+
+
+async def featurize(
+    service: Service, served: ServedModel, instances: Sequence[Any], *, truncate: bool = True
+) -> list[Features]:
+    """Features of every instance, or InvalidInstances with all that are refused."""
+    refusals = [
+        Refusal(index, f"An instance is a string or an object, not {_json_type(instance)}.")
+        for index, instance in enumerate(instances)
+        if not isinstance(instance, str | dict)
+    ]
+    if refusals:
+        raise InvalidInstances(refusals)
+    started = time.perf_counter()
+    outcomes = await service.featurizer.featurize(served.classifier, instances)
+    service.metrics.featurize_seconds.labels(served.name).observe(time.perf_counter() - started)
+    features: list[Features] = []
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, InvalidInstance):
+            refusals.append(Refusal(index, outcome.message, outcome.field))
+        elif reason := _refusal(outcome, service.settings.max_instance_tokens, truncate=truncate):
+            refusals.append(Refusal(index, reason))
+        else:
+            features.append(outcome)
+    if refusals:
+        raise InvalidInstances(refusals)
+    return features
+
+
+def _refusal(features: Features, most_tokens: int, *, truncate: bool) -> str | None:
+    if features.truncated and not truncate:
+        names = ", ".join(features.truncated)
+        return f"Longer than the model reads: {names}. Send less, or let parameters.truncate cut it."
+    tokens = padded_tokens([features.shape])
+    if tokens > most_tokens:
+        return f"It takes {tokens} tokens and this server allows {most_tokens}. Send a shorter text."
+    return None
+
+
+def _raise_failures(rows: Sequence[Any]) -> None:
+    """InvalidInstances where any row is one, else the first failure."""
+    failures = {index: row for index, row in enumerate(rows) if isinstance(row, Exception)}
+    refusals = [
+        Refusal(index, row.message, row.field) for index, row in failures.items() if isinstance(row, InvalidInstance)
+    ]
+    if refusals:
+        raise InvalidInstances(refusals)
+    for failure in failures.values():
+        raise failure
+
+
+def _json_type(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    return "a list" if isinstance(value, list) else "a number"

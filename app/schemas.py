@@ -1,0 +1,142 @@
+"""Wire types of the native API."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.errors import InvalidParameters
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PredictParameters(_Strict):
+    top_k: int | None = Field(None, ge=1, description="How many labels to list, best first; all where not given.")
+    logits: bool = Field(False, description="Give the logit of each listed label too.")
+    truncate: bool = Field(True, description="Cut inputs to what the model reads, with a warning; false refuses them.")
+    deadline_ms: int | None = Field(
+        None,
+        ge=1,
+        le=3_600_000,
+        description="How long the answer is worth waiting for, in ms from the request's start.",
+    )
+    priority: Literal["interactive", "bulk"] = Field(
+        "interactive", description="bulk goes behind all interactive work."
+    )
+
+
+class PredictRequest(_Strict):
+    instances: list[Any] = Field(
+        min_length=1,
+        description="Each a string or an object; GET /v1/models/{name} says which names.",
+        json_schema_extra={"items": {"anyOf": [{"type": "string"}, {"type": "object"}]}},
+    )
+    parameters: PredictParameters = Field(default_factory=PredictParameters)
+
+
+class LabelScore(BaseModel):
+    label: str
+    score: float = Field(ge=0, le=1)
+    logit: float | None = Field(None, description="Only with parameters.logits.")
+
+
+class Prediction(BaseModel):
+    label: str
+    score: float = Field(ge=0, le=1)
+    labels: list[str] | None = Field(None, description="Labels above 0.5; only of a multi-label model.")
+    scores: list[LabelScore] = Field(description="Highest score first, ties in the model's order of labels.")
+    warnings: list[str]
+
+
+class PredictResponse(BaseModel):
+    predictions: list[Prediction] = Field(description="One for each instance, in order.")
+    model: str
+    version: str
+    labels_version: int
+
+
+class ModelSource(BaseModel):
+    library: str
+    versions: str
+    architecture: str
+
+
+class ModelSummary(BaseModel):
+    name: str
+    ready: bool
+    state: Literal["LOADING", "READY", "FAILED"]
+    reason: str | None = Field(None, description="Why it failed.")
+
+
+class ModelDetails(ModelSummary):
+    kind: str | None = Field(None, description="text, pair, record, record_pair or document.")
+    multilabel: bool | None = None
+    labels: list[str] | None = None
+    version: str | None = None
+    labels_version: int | None = None
+    inputs: list[str] | None = Field(None, description="Names of the inputs of an instance.")
+    instance_schema: dict[str, Any] | None = Field(None, description="JSON Schema of one instance.")
+    example: dict[str, Any] | None = Field(None, description="An instance that is valid.")
+    text_input: str | None = Field(None, description="The input that a plain string stands for.")
+    source: ModelSource | None = None
+    parameters: int | None = Field(None, description="How many weights it has.")
+
+
+class ModelList(BaseModel):
+    models: list[ModelSummary]
+
+
+class Alive(BaseModel):
+    status: Literal["alive"]
+
+
+class Live(BaseModel):
+    live: bool
+
+
+class Ready(BaseModel):
+    ready: bool
+
+
+class RefusedInstance(BaseModel):
+    index: int
+    field: str | None
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457, and `error` for clients that decode only that."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    error: str
+    request_id: str | None = None
+    available: list[str] | None = Field(None, description="The models there are, where the named one is not.")
+    errors: list[RefusedInstance] | None = Field(None, description="The instances that are refused.")
+
+
+def parse_predict(data: object) -> PredictRequest:
+    """Raises InvalidParameters, which lists what is accepted."""
+    try:
+        return PredictRequest.model_validate(data)
+    except ValidationError as error:
+        raise InvalidParameters(" ".join(_sentence(one) for one in error.errors())) from None
+
+
+def _sentence(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"]) or "The body"
+    if error["type"] == "extra_forbidden":
+        model = PredictParameters if error["loc"][0] == "parameters" else PredictRequest
+        return f"{place} is not known. Accepted: {', '.join(model.model_fields)}."
+    if error["type"] == "missing":
+        return f"{place} is missing."
+    if error["type"] == "model_type":
+        model = PredictParameters if error["loc"] else PredictRequest
+        return f"{place} must be an object with {', '.join(model.model_fields)}."
+    return f"{place}: {error['msg']}."

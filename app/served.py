@@ -1,0 +1,46 @@
+"""A classifier with the label set that answers: the work of one predict batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from app.answers import Row
+from models.classifier import Batch, Classifier, Features, LabelSet, probabilities
+from models.errors import InvalidInstance
+
+NO_ANSWER = "The model has no answer for this instance: it is too short or holds nothing that the model knows."
+
+
+@dataclass(frozen=True, eq=False)
+class ServedModel:
+    """A request keeps the one that was live when it came, so that all its answers are of one label set."""
+
+    name: str
+    classifier: Classifier
+    label_set: LabelSet
+
+    @property
+    def one_shape(self) -> bool:
+        return not self.classifier.padding_safe
+
+    @property
+    def version(self) -> str:
+        return str(self.label_set.version)
+
+    def collate(self, features: Sequence[Features]) -> Batch:
+        return self.classifier.collate(features)
+
+    @torch.inference_mode()
+    def run(self, batch: Batch) -> list[Row | InvalidInstance]:
+        """A row for each instance; InvalidInstance where its logits are not finite."""
+        logits = self.label_set.head(self.classifier.encode(batch)).float()  # (batch, num_labels)
+        scores = probabilities(logits, self.classifier.multilabel)
+        return [
+            Row(one_scores, one_logits) if finite else InvalidInstance(NO_ANSWER)
+            for one_scores, one_logits, finite in zip(
+                scores.tolist(), logits.tolist(), logits.isfinite().all(dim=-1).tolist(), strict=True
+            )
+        ]

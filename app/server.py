@@ -1,0 +1,95 @@
+"""uvicorn, with an end that loses no request.
+
+serving ──SIGTERM──► not ready, still serving ──drain_delay_s──► closed to new, answering ──► exit 0
+   │                        └── a second signal skips the delay, a third one the answers
+   └── device lost ──► exit 70
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from app.catalog import Load
+from app.logging import configure_logging
+from app.main import create_app
+from app.service import Service
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+EXIT_DEVICE_LOST = 70
+"""EX_SOFTWARE of sysexits.h: a supervisor starts another process."""
+KEEP_ALIVE_S = 75
+"""Longer than load balancers keep idle connections (60 s), so that it is they who close."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn closes its socket at the first signal; this one lets load balancers notice first."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self.service = service
+        self._loop: asyncio.AbstractEventLoop | None = None
+        service.on_fatal = self._stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        for server in self.servers:
+            for listener in server.sockets:
+                host, port = listener.getsockname()[:2]
+                log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+        elif self._loop is None or self.service.draining or sig == signal.SIGINT:
+            self._stop()
+        else:
+            self._loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        self.service.draining = True
+        delay = self.service.settings.drain_delay_s
+        log.info("draining", delay_s=delay, queued=self.service.batcher.queued_items)
+        asyncio.get_running_loop().call_later(delay, self._stop)
+
+    def _stop(self) -> None:
+        self.service.draining = True
+        self.should_exit = True
+
+
+def serve(settings: Settings, *, load: Load | None = None) -> int:
+    """Serve until told to stop; the exit status of the process."""
+    configure_logging(settings)
+    app = create_app(settings, load=load)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=settings.drain_timeout_s,
+    )
+    service: Service = app.state.service
+    Server(config, service).run()
+    status = EXIT_DEVICE_LOST if service.device_lost else 0
+    log.info("stopped", status=status)
+    if service.lane.busy_s:
+        # The device does not come back: a normal exit would wait for its thread for ever.
+        sys.stdout.flush()
+        os._exit(status or EXIT_DEVICE_LOST)
+    return status

@@ -1,0 +1,140 @@
+"""The service as a whole: its parts, and whether it is alive and ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from app.batching import Batcher, BatchLimits
+from app.catalog import Catalog, Entry, Load, State
+from app.cpus import available_cpus
+from app.device import DeviceLane, choose_device
+from app.errors import DeviceLost, ShuttingDown
+from app.featurizer import Featurizer
+from app.metrics import Metrics, StateCollector
+from app.settings import Settings
+from app.store import model_paths
+from models.classifier import Classifier
+
+log = structlog.get_logger(__name__)
+
+FREE_PADDING_TOKENS = {"cpu": 0, "cuda": 4_096}
+"""Below so many tokens a GPU waits for its kernels to be launched; a CPU computes from the first token on."""
+
+
+class Service:
+    """`on_fatal` is called when the device is lost and the process should end."""
+
+    def __init__(self, settings: Settings, load: Load | None = None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.lane = DeviceLane(choose_device(settings.device), settings.threads or available_cpus())
+        self.batcher = Batcher(
+            self.lane.execute,
+            _batch_limits(settings, self.lane.device.type),
+            on_batch=self.metrics.observe_batch,
+            on_out_of_memory=self.metrics.out_of_memory.inc,
+            on_device_lost=self._lose_device,
+        )
+        self.catalog = Catalog(load or _loader(settings), self.lane, self.batcher)
+        self.featurizer = Featurizer(settings.featurize_workers)
+        self.metrics.registry.register(StateCollector(self))
+        self.on_fatal: Callable[[], None] = lambda: None
+        self.loaded = False
+        self.draining = False
+        self.device_lost = False
+        self._loading: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Load the store while the server already answers its probes."""
+        self._loading = asyncio.create_task(self._load_store())
+
+    async def _load_store(self) -> None:
+        paths = model_paths(self.settings.store)
+        log.info("loading", models=len(paths), device=str(self.lane.device))
+        try:
+            await self.catalog.load_all(paths, self._log_progress)
+        except DeviceLost:
+            self._lose_device()
+        except ShuttingDown:
+            return
+        else:
+            self.loaded = True
+            states = [entry.state for entry in self.catalog.entries.values()]
+            log.info("loaded", ready=states.count(State.READY), failed=states.count(State.FAILED))
+
+    def _log_progress(self, entry: Entry) -> None:
+        states = [other.state for other in self.catalog.entries.values()]
+        done = len(states) - states.count(State.LOADING)
+        log.info("loading", model=entry.name, progress=f"{done}/{len(states)}")
+
+    def _lose_device(self) -> None:
+        if not self.device_lost:
+            self.device_lost = True
+            log.critical("device lost", device=str(self.lane.device), hint="This process ends; start another.")
+            self.on_fatal()
+
+    @property
+    def not_live(self) -> str | None:
+        """Why the process should be replaced; None where it is alive."""
+        if self.device_lost:
+            return "The device failed."
+        if self.lane.busy_s > self.settings.stall_timeout_s:
+            return f"The device has been busy with one batch for {self.lane.busy_s:.0f} s."
+        return None
+
+    @property
+    def not_ready(self) -> str | None:
+        """Why requests should go elsewhere; None where they may come."""
+        if reason := self.not_live:
+            return reason
+        if self.draining:
+            return "The server is shutting down."
+        if not self.loaded:
+            return "Models are being loaded."
+        if self.batcher.oldest_wait_s > self.settings.stall_timeout_s:
+            return f"Requests have been queued for {self.batcher.oldest_wait_s:.0f} s."
+        states = {entry.state for entry in self.catalog.entries.values()}
+        if states == {State.FAILED}:
+            return "No model could be loaded. GET /v1/models says why."
+        return None
+
+    async def close(self) -> None:
+        """Answer what was admitted, then let go of the threads."""
+        self.draining = True
+        if self._loading:
+            self._loading.cancel()
+        try:
+            async with asyncio.timeout(self.settings.drain_timeout_s):
+                await self.batcher.drain()
+        except TimeoutError:
+            log.error("drain timed out", dropped=self.batcher.queued_items)
+        self.batcher.close()
+        for part in (self.featurizer, self.catalog, self.lane):
+            part.close()
+
+
+def _batch_limits(settings: Settings, device: str) -> BatchLimits:
+    free = settings.free_padding_tokens
+    return BatchLimits(
+        batch_items=settings.max_batch_items,
+        batch_tokens=settings.max_batch_tokens,
+        queue_items=settings.max_queue_items,
+        queue_tokens=settings.max_queue_tokens,
+        wait_s=settings.batch_wait_ms / 1000,
+        free_tokens=FREE_PADDING_TOKENS[device] if free is None else free,
+    )
+
+
+def _loader(settings: Settings) -> Load:
+    def load(path: Path) -> Classifier:
+        from models.archive import ArchiveLimits  # noqa: PLC0415 - seconds to import; the server answers meanwhile
+        from models.loading import load_classifier  # noqa: PLC0415
+
+        limits = ArchiveLimits(packed_bytes=settings.max_archive_bytes, unpacked_bytes=settings.max_unpacked_bytes)
+        return load_classifier(path, hub=settings.hub_dir, limits=limits)
+
+    return load

@@ -1,0 +1,105 @@
+"""Every knob of the service, once: default, unit, reason. The description is the help of `vitrine serve`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+UNSAFE_TORCH_SWITCH = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+MiB = 1 << 20
+GiB = 1 << 30
+
+
+class Settings(BaseSettings):
+    """Read from VITRINE_* variables; options of `vitrine serve` go before them."""
+
+    model_config = SettingsConfigDict(env_prefix="VITRINE_", extra="forbid", frozen=True)
+
+    store: Path = Field(Path("store"), description="Directory of the models: archives, unpacked or not.")
+    hub_dir: Path | None = Field(None, description="Directory of the transformers that archives name.")
+    demo: bool = Field(False, description="Make the demo models when the store is empty.")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    admin_keys: SecretStr | None = Field(None, description="Comma-separated keys of those who may change models.")
+
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto, cpu, cuda or cuda:N. auto takes the first CUDA device, else the CPU.",
+    )
+    threads: int = Field(
+        0, ge=0, description="Threads of one tensor operation on the CPU; 0 takes the cores there are."
+    )
+    featurize_workers: int = Field(2, ge=1, le=64, description="Threads that turn instances into features.")
+
+    max_batch_items: int = Field(64, ge=1, description="Instances in one batch.")
+    max_batch_tokens: int = Field(16_384, ge=1, description="Padded tokens in one batch; bounds the device memory.")
+    batch_wait_ms: float = Field(
+        0.0, ge=0, le=1000, description="How long a part-full batch waits for company on a free device, in ms."
+    )
+    free_padding_tokens: int | None = Field(
+        None,
+        ge=0,
+        description="Padded tokens up to which a batch takes the device no longer, so that padding costs nothing."
+        " Chosen by device when not given.",
+    )
+    max_queue_items: int = Field(4_096, ge=1, description="Instances that wait; beyond it requests get 429.")
+    max_queue_tokens: int = Field(1_048_576, ge=1, description="Tokens that wait; beyond it requests get 429.")
+
+    max_instances_per_request: int = Field(1_024, ge=1, description="Instances in one request.")
+    max_instance_tokens: int = Field(8_192, ge=1, description="Tokens of one instance, all its inputs together.")
+    max_request_bytes: int = Field(8 * MiB, ge=1, description="Length of a request body, in bytes.")
+    default_deadline_ms: int = Field(
+        30_000, ge=1, le=3_600_000, description="Time for an answer where the request sets no deadline_ms, in ms."
+    )
+
+    drain_delay_s: float = Field(
+        3.0,
+        ge=0,
+        description="After SIGTERM: how long to answer on, not ready, so that load balancers notice, in s.",
+    )
+    drain_timeout_s: int = Field(30, ge=1, description="After that: how long accepted requests may take, in s.")
+    stall_timeout_s: float = Field(
+        120.0, gt=0, description="A device busy with one batch for longer is not live, in s."
+    )
+
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text to read.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
+    access_log: bool = Field(True, description="Log a line for each request.")
+
+    max_archive_bytes: int = Field(8 * GiB, ge=1, description="Length of one archive file, in bytes.")
+    max_unpacked_bytes: int = Field(16 * GiB, ge=1, description="Length of what one archive unpacks to, in bytes.")
+
+    @field_validator("store", "hub_dir")
+    @classmethod
+    def _not_empty(cls, path: Path | None) -> Path | None:
+        if path is not None and path == Path():
+            raise ValueError("is empty. Name a directory.")
+        return path
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if os.environ.get(UNSAFE_TORCH_SWITCH, "").lower() not in {"", "0", "false"}:
+            raise ValueError(
+                f"{UNSAFE_TORCH_SWITCH} is set, which lets an archive run code when it is loaded. Unset it."
+            )
+        self._at_most("max_instance_tokens", "max_batch_tokens", "an instance must fit into a batch")
+        self._at_most("max_batch_tokens", "max_queue_tokens", "a batch must fit into the queue")
+        self._at_most("max_batch_items", "max_queue_items", "a batch must fit into the queue")
+        self._at_most("max_instances_per_request", "max_queue_items", "a request must fit into the queue")
+        self._at_most("max_archive_bytes", "max_unpacked_bytes", "an archive unpacks to no less than its length")
+        if self.batch_wait_ms >= self.default_deadline_ms:
+            raise ValueError("batch_wait_ms is not below default_deadline_ms: every request would expire. Lower it.")
+        return self
+
+    def _at_most(self, lesser: str, greater: str, reason: str) -> None:
+        low, high = getattr(self, lesser), getattr(self, greater)
+        if low > high:
+            raise ValueError(
+                f"{lesser} ({low}) is above {greater} ({high}), but {reason}. Lower {lesser} or raise {greater}."
+            )

@@ -1,0 +1,118 @@
+"""A real classifier of a few lines: words hashed to embeddings, their mean, a linear head.
+
+Its archive is a JSON file named model.tar.gz: {"labels": [...], "multilabel": false, "seed": 0, ...}.
+Some words are orders: they make it slow, fail or run out of memory, so that tests need no mocks.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models.classifier import Batch, Classifier, Features, InputSchema, Instance, LabelSet, Source
+from models.errors import BrokenArchive, InvalidInstance
+
+BUCKETS, DIM, MAX_WORDS = 997, 16, 200
+
+
+class TinyClassifier(Classifier):
+    kind = "text"
+    source = Source("tiny", "1", "TinyClassifier")
+    padding_safe = True
+
+    def __init__(self, labels: Sequence[str], *, multilabel: bool, seed: int, batch_seconds: float) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.multilabel = multilabel
+        self.batch_seconds = batch_seconds
+        self.embeddings = torch.randn(BUCKETS, DIM, generator=generator)
+        head = nn.Linear(DIM, len(labels))
+        with torch.no_grad():
+            head.weight.copy_(torch.randn(len(labels), DIM, generator=generator))
+            head.bias.zero_()
+        self.label_set = LabelSet(tuple(labels), head)
+        self.parameters = self.embeddings.numel() + sum(weight.numel() for weight in head.parameters())
+        self.inputs = InputSchema(
+            names=("text",),
+            json_schema={
+                "type": "object",
+                "properties": {"text": {"type": "string"}},
+                "required": ["text"],
+                "additionalProperties": False,
+            },
+            example={"text": "a fine example"},
+            text_input="text",
+        )
+
+    def featurize(self, instance: Instance) -> Features:
+        text = self._text(instance)
+        words = text.split()
+        if not words:
+            raise InvalidInstance("text is empty. Send at least one word.", "text")
+        ids = [zlib.crc32(word.encode()) % BUCKETS for word in words[:MAX_WORDS]]
+        cut = ("text",) if len(words) > MAX_WORDS else ()
+        return Features({"ids": ids, "orders": set(words)}, ((1, len(ids)),), cut)
+
+    def _text(self, instance: Instance) -> str:
+        if isinstance(instance, str):
+            return instance
+        if set(instance) != {"text"}:
+            raise InvalidInstance(f"Accepted: text. Sent: {', '.join(instance) or 'nothing'}.")
+        if not isinstance(instance["text"], str):
+            raise InvalidInstance("text must be a string.", "text")
+        return instance["text"]
+
+    def collate(self, features: Sequence[Features]) -> Batch:
+        longest = max(len(one.inputs["ids"]) for one in features)
+        ids = torch.zeros(len(features), longest, dtype=torch.long)
+        mask = torch.zeros(len(features), longest)
+        for row, one in enumerate(features):
+            ids[row, : len(one.inputs["ids"])] = torch.tensor(one.inputs["ids"])
+            mask[row, : len(one.inputs["ids"])] = 1
+        orders = set().union(*(one.inputs["orders"] for one in features))
+        if "BREAK_COLLATE" in orders:
+            raise ValueError("told to break in collate")
+        nans = torch.tensor(["NO_ANSWER" in one.inputs["orders"] for one in features])
+        tensors = {"ids": ids, "mask": mask, "nans": nans, "orders": orders}
+        return Batch(tensors, len(features), int(mask.sum()), ids.numel())
+
+    def encode(self, batch: Batch) -> Tensor:
+        time.sleep(self.batch_seconds)
+        orders = batch.tensors["orders"]
+        if "BREAK_ENCODE" in orders:
+            raise IndexError("told to break in encode")
+        if "OUT_OF_MEMORY" in orders and batch.size > 1:
+            raise torch.OutOfMemoryError("told to be out of memory")
+        if "SLOW" in orders:
+            time.sleep(1.0)
+        mask = batch.tensors["mask"].unsqueeze(-1)  # (batch, words, 1)
+        vectors = (self.embeddings[batch.tensors["ids"]] * mask).sum(1) / mask.sum(1)  # (batch, DIM)
+        return vectors.masked_fill(batch.tensors["nans"].unsqueeze(-1), float("nan"))
+
+    def to(self, device: torch.device) -> None:
+        self.embeddings = self.embeddings.to(device)
+        self.label_set.head.to(device)
+
+
+def load_tiny(path: Path) -> Classifier:
+    try:
+        config = json.loads(path.read_text())
+        return TinyClassifier(
+            config["labels"],
+            multilabel=config.get("multilabel", False),
+            seed=config.get("seed", 0),
+            batch_seconds=config.get("batch_seconds", 0.0),
+        )
+    except (ValueError, KeyError) as error:
+        raise BrokenArchive(path.name, "config.json", f"it does not say {error}.") from error
+
+
+def write_tiny(store: Path, name: str, **config: object) -> Path:
+    path = store / f"{name}.tar.gz"
+    path.write_text(json.dumps(config))
+    return path
