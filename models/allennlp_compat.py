@@ -116,7 +116,7 @@ with _stand_ins():
         TokenEmbedder,
     )
     from allennlp.nn import Activation, InitializerApplicator, RegularizerApplicator
-    from allennlp.nn.util import get_text_field_mask
+    from allennlp.nn.util import get_text_field_mask, get_token_ids_from_text_field_tensors
     from allennlp.training.metrics import CategoricalAccuracy, F1Measure
 
     from allennlp.common import cached_transformers, file_utils, from_params
@@ -160,6 +160,7 @@ __all__ = [
     "Vocabulary",
     "check_dimensions_match",
     "get_text_field_mask",
+    "get_token_ids_from_text_field_tensors",
 ]
 
 

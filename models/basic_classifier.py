@@ -1,16 +1,22 @@
 """AllenNLP's BasicClassifier, with its encoder apart from its head."""
 
-from typing import Optional
+from typing import Any, Optional
 
 from torch import Tensor
 
-from models.allennlp_compat import BasicClassifier, Model, TextFieldTensors, get_text_field_mask
+from models.allennlp_compat import (
+    BasicClassifier,
+    Model,
+    TextFieldTensors,
+    get_text_field_mask,
+    get_token_ids_from_text_field_tensors,
+)
 from models.cnn import run_seq2vec
 
 
 @Model.register("basic_classifier", exist_ok=True)
 class EncodingBasicClassifier(BasicClassifier):
-    """Registered in place of the original; constructor, weights, `forward` and metrics are the original's."""
+    """Registered in place of the original; constructor, weights, outputs and metrics are the original's."""
 
     token_min_padding_length: Optional[int] = None
     """Set for AllenNLP 0.9 archives, whose CNN pools over a text as padded: to this length at least."""
@@ -28,6 +34,24 @@ class EncodingBasicClassifier(BasicClassifier):
         if self._dropout:
             encoded = self._dropout(encoded)
         return self._feedforward(encoded) if self._feedforward is not None else encoded
+
+    def forward(
+        self, tokens: TextFieldTensors, label: Optional[Tensor] = None, metadata: Any = None
+    ) -> dict[str, Any]:
+        """(batch, tokens) ids and (batch,) label indices.
+
+        Gives `logits` and `probs` (batch, num_labels) and `token_ids`, with labels also `loss`.
+        """
+        logits = self._classification_layer(self.encode(tokens))
+        output = {
+            "logits": logits,
+            "probs": logits.softmax(dim=-1),
+            "token_ids": get_token_ids_from_text_field_tensors(tokens),
+        }
+        if label is not None:
+            output["loss"] = self._loss(logits, label.long().view(-1))
+            self._accuracy(logits, label)
+        return output
 
     def _extent(self, mask: Tensor) -> Optional[Tensor]:
         """The length each text is padded to when alone: (batch, tokens) -> (batch,)."""

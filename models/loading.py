@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models import hub
+from models import hub as hub_files
 from models.allennlp_compat import ConfigurationError, Model, Params, Vocabulary
 from models.archive import Archive, ArchiveLimits, open_archive
 from models.architectures import ALLENNLP, check_model_type, head_of, label_namespace_of
@@ -31,18 +31,18 @@ TRAINING_ONLY = ("initializer",)
 """What a model configuration says about a start that the weights of the archive replace."""
 
 
-def load_classifier(path: Path, *, hub_directory: Path | None = None, limits: ArchiveLimits | None = None) -> Classifier:
+def load_classifier(path: Path, *, hub: Path | None = None, limits: ArchiveLimits | None = None) -> Classifier:
     """Opens and builds what `path` holds: a `model.tar.gz` or its unpacked folder. CPU; call `to` to move it.
 
     Raises ArchiveError, whose message names the archive, the member and the reason.
     """
     archive = open_archive(path, limits or ArchiveLimits())
-    with hub.using(hub_directory):
+    with hub_files.using(hub):
         try:
             return build_classifier(archive)
         except ArchiveError:
             raise
-        except hub.NotInHub as error:
+        except hub_files.NotInHub as error:
             raise MissingFiles(archive.name, "config.json", str(error)) from error
         except (ConfigurationError, ValueError, TypeError, NotImplementedError) as error:
             raise UnsupportedArchive(archive.name, "config.json", _sentence(error)) from error
