@@ -10,6 +10,7 @@ import sys
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from typing import Any, Union
 
@@ -38,7 +39,9 @@ UNUSED_DEPENDENCIES = (
 class _StandIn(types.ModuleType):
     """A module whose every attribute is an empty class: enough to be imported from and inherited from."""
 
-    __path__: list[str] = []
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__ = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -46,7 +49,7 @@ class _StandIn(types.ModuleType):
         return type(name, (), {})
 
 
-class _StandInFinder:
+class _StandInFinder(Loader):
     """Answers imports of the unused dependencies that are not installed."""
 
     def __init__(self) -> None:
@@ -81,13 +84,14 @@ class _AdamW(torch.optim.AdamW):
     """transformers dropped its own AdamW; AllenNLP registers it as an optimizer at import."""
 
 
-transformers.AdamW = _AdamW
+vars(transformers)["AdamW"] = _AdamW
 
 # AllenNLP's import configures nothing, but warns about optional integrations that are not wanted here.
 logging.getLogger("allennlp.common.plugins").setLevel(logging.ERROR)
 
 with _stand_ins():
-    from allennlp.common import FromParams, Params, Registrable
+    from allennlp.common import FromParams, Params, Registrable, cached_transformers, file_utils, from_params
+    from allennlp.common import util as common_util
     from allennlp.common.checks import ConfigurationError, check_dimensions_match
     from allennlp.data import TextFieldTensors, Vocabulary
     from allennlp.models import BasicClassifier, Model
@@ -118,9 +122,6 @@ with _stand_ins():
     from allennlp.nn import Activation, InitializerApplicator, RegularizerApplicator
     from allennlp.nn.util import get_text_field_mask, get_token_ids_from_text_field_tensors
     from allennlp.training.metrics import CategoricalAccuracy, F1Measure
-
-    from allennlp.common import cached_transformers, file_utils, from_params
-    from allennlp.common import util as common_util
 
 __all__ = [
     "Activation",

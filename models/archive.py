@@ -71,7 +71,7 @@ def archive_name(path: Path) -> str:
     return path.name.removesuffix(SUFFIX)
 
 
-def open_archive(path: Path, limits: ArchiveLimits = ArchiveLimits()) -> Archive:  # noqa: B008  (frozen)
+def open_archive(path: Path, limits: ArchiveLimits = ArchiveLimits()) -> Archive:
     """Reads a `model.tar.gz` or an unpacked archive folder.
 
     Raises UnsafeArchive for anything that could do harm, BrokenArchive for damage.
@@ -141,7 +141,7 @@ def _members(tar: tarfile.TarFile, reader: _BoundedReader) -> Iterator[tarfile.T
         if member is None:
             return
         # tarfile keeps every member it has seen; a million of them would cost a gigabyte.
-        tar.members = []
+        vars(tar)["members"].clear()
         yield member
 
 
@@ -226,7 +226,7 @@ def _load_weights(name: str, member: str, data: bytes, limits: ArchiveLimits) ->
             state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except ArchiveError:
         raise
-    except Exception as error:  # noqa: BLE001  (a hostile file may raise anything at all while it is parsed)
+    except Exception as error:
         raise UnsafeArchive(name, member, f"does not load as plain tensors ({type(error).__name__})") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise BrokenArchive(name, member, "is not a state dict (names to tensors)")

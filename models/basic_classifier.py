@@ -1,6 +1,6 @@
 """AllenNLP's BasicClassifier, with its encoder apart from its head."""
 
-from typing import Any, Optional
+from typing import Any
 
 from torch import Tensor
 
@@ -18,7 +18,7 @@ from models.cnn import run_seq2vec
 class EncodingBasicClassifier(BasicClassifier):
     """Registered in place of the original; constructor, weights, outputs and metrics are the original's."""
 
-    token_min_padding_length: Optional[int] = None
+    token_min_padding_length: int | None = None
     """Set for AllenNLP 0.9 archives, whose CNN pools over a text as padded: to this length at least."""
 
     def encode(self, tokens: TextFieldTensors) -> Tensor:
@@ -35,9 +35,7 @@ class EncodingBasicClassifier(BasicClassifier):
             encoded = self._dropout(encoded)
         return self._feedforward(encoded) if self._feedforward is not None else encoded
 
-    def forward(
-        self, tokens: TextFieldTensors, label: Optional[Tensor] = None, metadata: Any = None
-    ) -> dict[str, Any]:
+    def forward(self, tokens: TextFieldTensors, label: Tensor | None = None, metadata: Any = None) -> dict[str, Any]:
         """(batch, tokens) ids and (batch,) label indices.
 
         Gives `logits` and `probs` (batch, num_labels) and `token_ids`, with labels also `loss`.
@@ -53,7 +51,7 @@ class EncodingBasicClassifier(BasicClassifier):
             self._accuracy(logits, label)
         return output
 
-    def _extent(self, mask: Tensor) -> Optional[Tensor]:
+    def _extent(self, mask: Tensor) -> Tensor | None:
         """The length each text is padded to when alone: (batch, tokens) -> (batch,)."""
         if self.token_min_padding_length is None:
             return None

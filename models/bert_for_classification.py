@@ -1,7 +1,7 @@
 """AllenNLP 0.8 - 0.9's BertForClassification: a linear layer over BERT's pooled first position."""
 
 import json
-from typing import Any, Optional, Union
+from typing import Any
 
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
@@ -37,14 +37,14 @@ class BertForClassification(Model):
     def __init__(
         self,
         vocab: Vocabulary,
-        bert_model: Union[str, BertModel],
+        bert_model: str | BertModel,
         dropout: float = 0.0,
-        num_labels: Optional[int] = None,
+        num_labels: int | None = None,
         index: str = "bert",
         label_namespace: str = "labels",
         trainable: bool = True,
         initializer: InitializerApplicator = InitializerApplicator(),  # noqa: B008  (stateless)
-        regularizer: Optional[RegularizerApplicator] = None,
+        regularizer: RegularizerApplicator | None = None,
     ) -> None:
         super().__init__(vocab, regularizer)
         self.bert_model = bert_from_hub(bert_model) if isinstance(bert_model, str) else bert_model
@@ -68,7 +68,7 @@ class BertForClassification(Model):
         pooled = self.bert_model(input_ids=pieces["ids"], token_type_ids=pieces["type_ids"], attention_mask=mask)[1]
         return self._dropout(pooled)
 
-    def forward(self, tokens: TextFieldTensors, label: Optional[Tensor] = None) -> dict[str, Tensor]:
+    def forward(self, tokens: TextFieldTensors, label: Tensor | None = None) -> dict[str, Tensor]:
         """(batch, pieces) ids and (batch,) label indices.
 
         Gives `logits` and `probs` (batch, num_labels), with labels also `loss`.

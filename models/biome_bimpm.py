@@ -1,6 +1,6 @@
 """biome.text 0.3's BiomeBiMpm: bilateral multi-perspective matching of two texts (Wang et al., 2017)."""
 
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,6 @@ from models.allennlp_compat import (
 )
 from models.biome_classifier_mixin import BiomeClassifierMixin
 
-
 Layers = tuple[nn.Module, ...]
 
 
@@ -40,7 +39,7 @@ def halves(encoded: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @Model.register("biome_bimpm")
-class BiomeBiMpm(BiomeClassifierMixin, Model):
+class BiomeBiMpm(BiomeClassifierMixin):
     """BiMPM (https://arxiv.org/abs/1702.03814) with two encoders, as AllenNLP 0.9's BiMpm with records for inputs.
 
     The words and the two encodings of each text are matched against the other text; the matching vectors are
@@ -64,8 +63,8 @@ class BiomeBiMpm(BiomeClassifierMixin, Model):
         classifier_feedforward: FeedForward,
         dropout: float = 0.1,
         initializer: InitializerApplicator = InitializerApplicator(),  # noqa: B008  (stateless)
-        regularizer: Optional[RegularizerApplicator] = None,
-        accuracy: Optional[CategoricalAccuracy] = None,
+        regularizer: RegularizerApplicator | None = None,
+        accuracy: CategoricalAccuracy | None = None,
     ) -> None:
         super().__init__(vocab=vocab, accuracy=accuracy, regularizer=regularizer)
         self.text_field_embedder = text_field_embedder
@@ -129,7 +128,12 @@ class BiomeBiMpm(BiomeClassifierMixin, Model):
 
     @staticmethod
     def _match_halves(
-        forward: BiMpmMatching, backward: BiMpmMatching, encoded1: Tensor, mask1: Tensor, encoded2: Tensor, mask2: Tensor
+        forward: BiMpmMatching,
+        backward: BiMpmMatching,
+        encoded1: Tensor,
+        mask1: Tensor,
+        encoded2: Tensor,
+        mask2: Tensor,
     ) -> list[Any]:
         (forward1, backward1), (forward2, backward2) = halves(encoded1), halves(encoded2)
         return [forward(forward1, mask1, forward2, mask2), backward(backward1, mask1, backward2, mask2)]
@@ -142,7 +146,7 @@ class BiomeBiMpm(BiomeClassifierMixin, Model):
         return aggregated
 
     def forward(
-        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Optional[Tensor] = None
+        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Twice (batch, tokens) ids and (batch,) label indices.
 

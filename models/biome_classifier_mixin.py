@@ -5,12 +5,12 @@ from typing import Any
 import numpy
 from torch import Tensor
 
-from models.allennlp_compat import CategoricalAccuracy, F1Measure, Vocabulary
+from models.allennlp_compat import CategoricalAccuracy, F1Measure, Model, Vocabulary
 
 LABELS = "labels"
 
 
-class BiomeClassifierMixin:
+class BiomeClassifierMixin(Model):
     """`decode` and `get_metrics` of biome.text 0.3's `BiomeClassifierMixin`.
 
     A class that inherits from this one puts `class_probabilities` into its output and calls every metric of
@@ -18,7 +18,7 @@ class BiomeClassifierMixin:
     """
 
     def __init__(self, vocab: Vocabulary, accuracy: CategoricalAccuracy | None = None, **kwargs: Any) -> None:
-        super().__init__(vocab=vocab, **kwargs)
+        super().__init__(vocab, **kwargs)
         labels = vocab.get_index_to_token_vocabulary(LABELS)
         self._biome_classifier_metrics: dict[str, Any] = {
             "accuracy": accuracy or CategoricalAccuracy(),

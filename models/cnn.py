@@ -1,8 +1,8 @@
 """The convolutional encoder of Kim (2014) and Zhang and Wallace (2015), answering as if each row were alone.
 
-AllenNLP changed what it pools over. From 1.4 on, a window counts only where it lies within the text. In 0.9, every window
-of the padded batch counts, so that an answer depends on its neighbours; a batch of one sees the windows within its
-own padded length. `extent` is that length; without one, it is the number of unmasked positions.
+AllenNLP changed what it pools over. From 1.4 on, a window counts only where it lies within the text. In 0.9, every
+window of the padded batch counts, so that an answer depends on its neighbours; a batch of one sees the windows
+within its own padded length. `extent` is that length; without one, it is the number of unmasked positions.
 """
 
 from collections.abc import Sequence

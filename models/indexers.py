@@ -163,7 +163,7 @@ class Characters(Indexer):
         return max(self.min_characters, max(map(len, columns["token_characters"]), default=0))
 
     def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
-        depth = max(1, max(map(self.longest_word, texts)))
+        depth = max(1, *map(self.longest_word, texts))
         return {"token_characters": pad_nested([text["token_characters"] for text in texts], width, depth)}
 
     def empty(self) -> Columns:
@@ -239,14 +239,17 @@ class BertPieces(Indexer):
 
 
 class TransformerPieces(Indexer):
-    """`pretrained_transformer`: ids that the tokenizer has already looked up; long texts folded to `max_length`."""
+    """`pretrained_transformer`: ids that the tokenizer has already looked up; long texts folded to `max_length`.
+
+    `index` takes the WordPieces of one text.
+    """
 
     def __init__(self, tokenizer: TransformerTokenizer, max_length: int | None, positions: int | None) -> None:
         self._tokenizer = tokenizer
         self._max_length = max_length
         self._positions = positions
 
-    def index(self, tokens: WordPieces) -> Columns:
+    def index(self, tokens: Any) -> Columns:
         return {"words": len(tokens.ids), **self._folded(tokens)}
 
     def _folded(self, pieces: WordPieces) -> dict[str, Any]:
@@ -256,7 +259,9 @@ class TransformerPieces(Indexer):
             pieces = self._tokenizer.fold(pieces, self._max_length)
         elif self._positions is not None and len(pieces.ids) > self._positions:
             given, limit = len(pieces.ids), self._positions
-            raise InvalidInstance(f"the text has {given} word pieces; this transformer takes {limit}. Send a shorter one.")
+            raise InvalidInstance(
+                f"the text has {given} word pieces; this transformer takes {limit}. Send a shorter one."
+            )
         return {"token_ids": pieces.ids, "type_ids": pieces.type_ids}
 
     def length(self, columns: Columns) -> int:
@@ -280,9 +285,9 @@ class TransformerPieces(Indexer):
 
 
 class MismatchedPieces(TransformerPieces):
-    """`pretrained_transformer_mismatched`: words of another tokenizer, each split into pieces by itself."""
+    """`pretrained_transformer_mismatched`: tokens of another tokenizer, each split into pieces by itself."""
 
-    def index(self, tokens: Sequence[Token]) -> Columns:
+    def index(self, tokens: Any) -> Columns:
         pieces, offsets = self._tokenizer.tokenize_words([token.text for token in tokens])
         return {
             "words": len(tokens),

@@ -11,15 +11,17 @@ from torch import Tensor, nn
 
 from models import hub as hub_files
 from models.allennlp_compat import ConfigurationError, Model, Params, Vocabulary
-from models.archive import Archive, ArchiveLimits, open_archive
 from models.architectures import ALLENNLP, check_model_type, head_of, label_namespace_of
+from models.archive import Archive, ArchiveLimits, open_archive
 from models.archive_classifier import ArchiveClassifier
+from models.basic_classifier import EncodingBasicClassifier
 from models.classifier import Classifier, LabelSet, Source
 from models.errors import ArchiveError, BrokenArchive, MissingFiles, UnsupportedArchive
 from models.indexers import Characters
 from models.legacy_config import is_legacy, upgraded_model
 from models.reader_config import build_indexers, build_reader
 from models.requirements import requirements_of
+from models.sequence_classifier_base import SequenceClassifierBase
 from models.text_field_embedder import CharacterEncoder
 from models.text_input import TextIndexer
 from models.vocabulary import vocabulary_from_files
@@ -129,7 +131,7 @@ def _dimensions(tensor: Tensor) -> str:
 
 def _pad_as_0_9(model: nn.Module, indexer: TextIndexer) -> None:
     """AllenNLP 0.9's CNN pools over padding; tell the model how far an instance is padded when alone."""
-    if hasattr(model, "token_min_padding_length"):
+    if isinstance(model, EncodingBasicClassifier | SequenceClassifierBase):
         model.token_min_padding_length = indexer.min_length
     for name, module in model.named_modules():
         if isinstance(module, CharacterEncoder):

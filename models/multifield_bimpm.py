@@ -1,6 +1,6 @@
 """biome.text 0.3's MultifieldBiMpm: bilateral multi-perspective matching of two records, field against field."""
 
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,12 +24,12 @@ from models.allennlp_compat import (
 from models.biome_bimpm import halves
 from models.biome_classifier_mixin import LABELS, BiomeClassifierMixin
 
-Layer = tuple[BiMpmMatching, Optional[BiMpmMatching], Tensor, Tensor]
+Layer = tuple[BiMpmMatching, BiMpmMatching | None, Tensor, Tensor]
 """A forward and perhaps a backward matcher with what they match: twice (batch, [fields,] tokens, dim)."""
 
 
 @Model.register("multifield_bimpm")
-class MultifieldBiMpm(BiomeClassifierMixin, Model):
+class MultifieldBiMpm(BiomeClassifierMixin):
     """BiMPM over every pair of fields (i of record1, j of record2), with one or two encoders.
 
     The matching vectors of all pairs are strung together, padding included, and aggregated. The original's
@@ -48,15 +48,15 @@ class MultifieldBiMpm(BiomeClassifierMixin, Model):
         matcher_forward: BiMpmMatching,
         aggregator: Seq2VecEncoder,
         classifier_feedforward: FeedForward,
-        matcher_backward: Optional[BiMpmMatching] = None,
-        encoder2: Optional[Seq2SeqEncoder] = None,
-        matcher2_forward: Optional[BiMpmMatching] = None,
-        matcher2_backward: Optional[BiMpmMatching] = None,
+        matcher_backward: BiMpmMatching | None = None,
+        encoder2: Seq2SeqEncoder | None = None,
+        matcher2_forward: BiMpmMatching | None = None,
+        matcher2_backward: BiMpmMatching | None = None,
         dropout: float = 0.1,
         multifield: bool = True,
         initializer: InitializerApplicator = InitializerApplicator(),  # noqa: B008  (stateless)
-        regularizer: Optional[RegularizerApplicator] = None,
-        accuracy: Optional[CategoricalAccuracy] = None,
+        regularizer: RegularizerApplicator | None = None,
+        accuracy: CategoricalAccuracy | None = None,
     ) -> None:
         super().__init__(vocab=vocab, accuracy=accuracy, regularizer=regularizer)
         self.num_wrapping_dims = 1 if multifield else 0
@@ -147,7 +147,7 @@ class MultifieldBiMpm(BiomeClassifierMixin, Model):
         return [(self.dropout(sides[0]), mask1), (self.dropout(sides[1]), mask2)]
 
     def forward(
-        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Optional[Tensor] = None
+        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Twice (batch, [fields,] tokens) ids and (batch,) label indices.
 

@@ -84,7 +84,9 @@ def _segments_by_rule(config: Any) -> bool:
 
 
 def _tokenize(config: Any, *, legacy: bool) -> Tokenize:
-    if isinstance(config, dict) and config.get("type") == "pretrained_transformer" or config == "pretrained_transformer":
+    if (
+        isinstance(config, dict) and config.get("type") == "pretrained_transformer"
+    ) or config == "pretrained_transformer":
         if legacy:
             raise ValueError("pretrained_transformer of AllenNLP 0.x is not implemented; AllenNLP 1.0 on is")
         return _transformer(config).tokenize_text
@@ -93,7 +95,9 @@ def _tokenize(config: Any, *, legacy: bool) -> Tokenize:
 
 def _transformer(config: Mapping[str, Any]) -> TransformerTokenizer:
     options = {key: value for key, value in config.items() if key not in {"type", "verification_tokens"}}
-    _check_options("pretrained_transformer", options, "add_special_tokens", "max_length", "model_name", "tokenizer_kwargs")
+    _check_options(
+        "pretrained_transformer", options, "add_special_tokens", "max_length", "model_name", "tokenizer_kwargs"
+    )
     return TransformerTokenizer(
         options["model_name"],
         max_length=options.get("max_length"),
@@ -111,7 +115,8 @@ def build_indexers(
 
 
 def _indexer(config: Any, vocabulary: Vocabulary, model: Mapping[str, Any], *, legacy: bool) -> Indexer:
-    options = {"type": config} if isinstance(config, str) else {k: v for k, v in config.items() if v is not None}
+    given = {"type": config} if isinstance(config, str) else config
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     kind = options.pop("type", "single_id")
     match kind:
         case "single_id":
@@ -163,4 +168,6 @@ def _transformer_pieces(kind: str, options: dict[str, Any]) -> TransformerPieces
 def _check_options(name: str, options: Mapping[str, Any], *known: str) -> None:
     unknown: Sequence[str] = sorted(set(options) - set(known))
     if unknown:
-        raise ValueError(f"{name} has the option {', '.join(unknown)}, which is not implemented; it has: {', '.join(known)}")
+        raise ValueError(
+            f"{name} has the option {', '.join(unknown)}, which is not implemented; it has: {', '.join(known)}"
+        )

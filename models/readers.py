@@ -241,7 +241,7 @@ def _biome_schema(names: tuple[str, ...], *, record: bool) -> InputSchema:
         examples = [{"name": "Blue Noodle Bar", "city": "Leeds"}, {"name": "The Blue Noodle Bar", "city": "Leeds"}]
     schema = {
         "type": "object",
-        "properties": {name: text for name in names},
+        "properties": dict.fromkeys(names, text),
         "required": list(names),
         "additionalProperties": False,
     }

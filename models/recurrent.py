@@ -41,7 +41,7 @@ def _per_row(rows: Tensor, like: Tensor) -> Tensor:
 
 
 class _Recurrent(nn.Module):
-    _module: nn.RNNBase
+    _module: Any
     empty = 0.0
     """What a row without tokens gives."""
 

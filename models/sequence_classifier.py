@@ -1,7 +1,5 @@
 """biome.text 0.3's SequenceClassifier: one text, a record of several fields, or a text cut into sentences."""
 
-from typing import Optional
-
 from torch import Tensor
 
 from models.allennlp_compat import Model, TextFieldTensors
@@ -12,6 +10,6 @@ from models.sequence_classifier_base import SequenceClassifierBase
 class SequenceClassifier(SequenceClassifierBase):
     """Scores the labels of one input, `tokens`."""
 
-    def forward(self, tokens: TextFieldTensors, label: Optional[Tensor] = None) -> dict[str, Tensor]:  # type: ignore[override]
+    def forward(self, tokens: TextFieldTensors, label: Tensor | None = None) -> dict[str, Tensor]:
         """(batch, [texts,] tokens) ids and (batch,) label indices -> what `output_layer` gives."""
         return self.output_layer(self.forward_tokens(tokens), label)

@@ -1,6 +1,6 @@
 """The common part of biome.text 0.3's sequence classifiers."""
 
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,6 @@ from models.allennlp_compat import (
     CategoricalAccuracy,
     FeedForward,
     InitializerApplicator,
-    Model,
     RegularizerApplicator,
     Seq2SeqEncoder,
     Seq2VecEncoder,
@@ -24,7 +23,7 @@ from models.cnn import run_seq2vec
 from models.recurrent import fail_on_empty_rows
 
 
-class SequenceClassifierBase(BiomeClassifierMixin, Model):
+class SequenceClassifierBase(BiomeClassifierMixin):
     """Encodes one or more texts into a vector and scores the labels (`SequenceClassifierBase` of biome.text 0.3).
 
     embedder -> [seq2seq] -> seq2vec -> dropout
@@ -44,16 +43,16 @@ class SequenceClassifierBase(BiomeClassifierMixin, Model):
         vocab: Vocabulary,
         text_field_embedder: TextFieldEmbedder,
         seq2vec_encoder: Seq2VecEncoder,
-        seq2seq_encoder: Optional[Seq2SeqEncoder] = None,
-        multifield_seq2seq_encoder: Optional[Seq2SeqEncoder] = None,
-        multifield_seq2vec_encoder: Optional[Seq2VecEncoder] = None,
-        feed_forward: Optional[FeedForward] = None,
-        dropout: Optional[float] = None,
-        multifield_dropout: Optional[float] = None,
-        initializer: Optional[InitializerApplicator] = None,
-        regularizer: Optional[RegularizerApplicator] = None,
-        accuracy: Optional[CategoricalAccuracy] = None,
-        loss_weights: Optional[dict[str, float]] = None,
+        seq2seq_encoder: Seq2SeqEncoder | None = None,
+        multifield_seq2seq_encoder: Seq2SeqEncoder | None = None,
+        multifield_seq2vec_encoder: Seq2VecEncoder | None = None,
+        feed_forward: FeedForward | None = None,
+        dropout: float | None = None,
+        multifield_dropout: float | None = None,
+        initializer: InitializerApplicator | None = None,
+        regularizer: RegularizerApplicator | None = None,
+        accuracy: CategoricalAccuracy | None = None,
+        loss_weights: dict[str, float] | None = None,
     ) -> None:
         super().__init__(vocab=vocab, accuracy=accuracy, regularizer=regularizer)
         self._initializer = initializer or InitializerApplicator()
@@ -64,9 +63,9 @@ class SequenceClassifierBase(BiomeClassifierMixin, Model):
         self._multifield_seq2seq_encoder = multifield_seq2seq_encoder
         self._multifield_seq2vec_encoder = multifield_seq2vec_encoder
         self._multifield_dropout = nn.Dropout(multifield_dropout) if multifield_dropout else None
-        if multifield_seq2vec_encoder is None:
-            self._seq2seq_encoder, self._seq2vec_encoder = seq2seq_encoder, seq2vec_encoder
-        else:
+        self._seq2seq_encoder: nn.Module | None = seq2seq_encoder
+        self._seq2vec_encoder: nn.Module = seq2vec_encoder
+        if multifield_seq2vec_encoder is not None:
             self._seq2seq_encoder = TimeDistributed(seq2seq_encoder) if seq2seq_encoder else None
             self._seq2vec_encoder = TimeDistributed(seq2vec_encoder)
             fail_on_empty_rows(multifield_seq2seq_encoder, multifield_seq2vec_encoder)
@@ -134,15 +133,15 @@ class SequenceClassifierBase(BiomeClassifierMixin, Model):
         return mask.any(dim=-1).sum(dim=-1)
 
     def _extent(self, mask: Tensor) -> Tensor:
-        """The length each text is padded to when its instance is alone: (batch, [texts,] tokens) -> (batch, [texts])."""
+        """The length each text is padded to when alone: (batch, [texts,] tokens) -> (batch, [texts])."""
         # (batch, [texts])
         lengths = mask.sum(dim=-1)
         # (batch, [1])
         longest = lengths.amax(dim=-1, keepdim=True) if self._num_wrapping_dims else lengths
         return longest.clamp(min=self.token_min_padding_length).expand_as(lengths)
 
-    def output_layer(self, encoded_text: Tensor, label: Optional[Tensor] = None) -> dict[str, Tensor]:
-        """(batch, dim), (batch,) -> `logits` and `class_probabilities` (batch, num_classes), with labels also `loss`."""
+    def output_layer(self, encoded_text: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
+        """(batch, dim), (batch,) -> `logits`, `class_probabilities` (batch, num_classes), with labels also `loss`."""
         logits = self._output_layer(encoded_text)
         output = {"logits": logits, "class_probabilities": logits.softmax(dim=1)}
         if label is not None:

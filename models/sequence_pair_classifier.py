@@ -1,7 +1,5 @@
 """biome.text 0.3's SequencePairClassifier: two texts or two records, encoded with the same weights."""
 
-from typing import Optional
-
 from torch import Tensor
 
 from models.allennlp_compat import Model, TextFieldTensors
@@ -16,8 +14,8 @@ class SequencePairClassifier(SequenceClassifierBase):
     def n_inputs(self) -> int:
         return 2
 
-    def forward(  # type: ignore[override]
-        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Optional[Tensor] = None
+    def forward(
+        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Twice (batch, [texts,] tokens) ids and (batch,) label indices -> what `output_layer` gives."""
         return self.output_layer(self.encode(record1, record2), label)

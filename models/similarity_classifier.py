@@ -1,7 +1,6 @@
 """biome.text 0.3's SimilarityClassifier: are two texts, or two records, the same?"""
 
 import logging
-from typing import Optional
 
 import torch
 from torch import Tensor, nn
@@ -35,14 +34,14 @@ class SimilarityClassifier(SequenceClassifierBase):
         vocab: Vocabulary,
         text_field_embedder: TextFieldEmbedder,
         seq2vec_encoder: Seq2VecEncoder,
-        seq2seq_encoder: Optional[Seq2SeqEncoder] = None,
-        multifield_seq2seq_encoder: Optional[Seq2SeqEncoder] = None,
-        multifield_seq2vec_encoder: Optional[Seq2VecEncoder] = None,
-        feed_forward: Optional[FeedForward] = None,
-        dropout: Optional[float] = None,
-        multifield_dropout: Optional[float] = None,
-        initializer: Optional[InitializerApplicator] = None,
-        regularizer: Optional[RegularizerApplicator] = None,
+        seq2seq_encoder: Seq2SeqEncoder | None = None,
+        multifield_seq2seq_encoder: Seq2SeqEncoder | None = None,
+        multifield_seq2vec_encoder: Seq2VecEncoder | None = None,
+        feed_forward: FeedForward | None = None,
+        dropout: float | None = None,
+        multifield_dropout: float | None = None,
+        initializer: InitializerApplicator | None = None,
+        regularizer: RegularizerApplicator | None = None,
         margin: float = 0.5,
         verification_weight: float = 2.0,
     ) -> None:
@@ -68,14 +67,13 @@ class SimilarityClassifier(SequenceClassifierBase):
     def n_inputs(self) -> int:
         return 2
 
-    def forward(  # type: ignore[override]
-        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Optional[Tensor] = None
+    def forward(
+        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Twice (batch, [texts,] tokens) ids and (batch,) label indices -> what `output_layer` gives."""
-        output = self.output_layer(self.encode(record1, record2), label)
-        return output
+        return self.output_layer(self.encode(record1, record2), label)
 
-    def output_layer(self, encoded_text: Tensor, label: Optional[Tensor] = None) -> dict[str, Tensor]:
+    def output_layer(self, encoded_text: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         """As in SequenceClassifierBase; `encoded_text` is (batch, 2 * dim) and `loss` holds both parts."""
         output = super().output_layer(encoded_text, label)
         if label is not None:

@@ -43,7 +43,7 @@ class TextIndexer:
         stacked = {}
         for name, indexer in self.indexers.items():
             columns = [text.columns[name] for text in texts]
-            width = max(self.min_length, max(map(indexer.length, columns)))
+            width = max(self.min_length, *map(indexer.length, columns))
             stacked[name] = indexer.stack(columns, width)
         return stacked
 

@@ -30,16 +30,25 @@ class WordPieces:
     cut: bool = False
 
     def slice(self, start: int, end: int) -> WordPieces:
-        return WordPieces(*(column[start:end] for column in self._columns()))
+        return WordPieces(
+            self.texts[start:end],
+            self.ids[start:end],
+            self.type_ids[start:end],
+            self.starts[start:end],
+            self.ends[start:end],
+        )
 
     def __add__(self, other: WordPieces) -> WordPieces:
-        return WordPieces(*(mine + theirs for mine, theirs in zip(self._columns(), other._columns(), strict=True)))
+        return WordPieces(
+            self.texts + other.texts,
+            self.ids + other.ids,
+            self.type_ids + other.type_ids,
+            self.starts + other.starts,
+            self.ends + other.ends,
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def _columns(self) -> tuple[list[Any], ...]:
-        return (self.texts, self.ids, self.type_ids, self.starts, self.ends)
 
 
 class TransformerTokenizer:
@@ -99,7 +108,7 @@ class TransformerTokenizer:
         return replace(whole, cut=cut)
 
     def tokenize_words(self, words: Sequence[str]) -> tuple[WordPieces, list[tuple[int, int]]]:
-        """The pieces of words tokenized one by one, and the first and last piece of each; (-1, -1) where it has none."""
+        """The pieces of words tokenized one by one; the first and last piece of each, (-1, -1) where it has none."""
         encodings = self._rust.encode_batch(list(words), add_special_tokens=False)
         start, one, end = self.split("a")
         type_id = one.type_ids[0]

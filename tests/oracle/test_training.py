@@ -54,7 +54,7 @@ def test_loss_and_metrics_are_the_originals(oracle: Oracle) -> None:
     metrics = classifier.model.get_metrics(reset=True)
     if compared == sum(isinstance(case["output"], dict) and "loss" in case["output"] for case in cases):
         wanted = oracle.document["labelled"]["metrics_after_one_by_one"]
-        assert metrics == pytest.approx({key: value for key, value in wanted.items()}, abs=1e-5)
+        assert metrics == pytest.approx(dict(wanted.items()), abs=1e-5)
 
 
 def test_extend_labels_does_what_the_original_did() -> None:
