@@ -31,21 +31,12 @@ class Sentencizer:
         if text:
             yield 0
         ended = False
-        for token in self._with_whitespace(text):
+        for token in self._tokenize.with_whitespace(text):
             if token.text in self._ends:
                 ended = True
             elif ended and not _is_punctuation(token.text):
                 ended = False
                 yield token.start
-
-    def _with_whitespace(self, text: str) -> Iterator[Token]:
-        end = 0
-        for token in [*self._tokenize(text), Token("", len(text), len(text))]:
-            if token.start > end and text[end : token.start] != " ":
-                yield Token(" ", end, token.start)
-            if token.text:
-                yield token
-            end = token.end
 
 
 def _is_punctuation(text: str) -> bool:

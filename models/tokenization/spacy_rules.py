@@ -35,9 +35,11 @@ class SpacyRules:
     infix: re.Pattern[str] = field(repr=False)
     special_cases: SpecialCases = field(repr=False)
     url: UrlRule = field(repr=False)
+    sentence_ends: frozenset[str] = field(repr=False)
     url_keeps_affixes: bool = False
     """Whether a URL is recognised before its affixes are stripped, or only in what is left of them."""
-    sentence_ends: frozenset[str] = field(repr=False, default=characters.SENTENCE_ENDS_2_1)
+    suffix_sees_prefix: bool = True
+    """Whether a suffix may overlap, or look behind at, the prefix that is stripped together with it."""
     rejoins_special_cases: bool = False
     """Whether special cases are also found in the tokens of the whole text, once it has been split."""
 
@@ -57,7 +59,7 @@ def _english(
     currencies: tuple[str, ...] = characters.CURRENCIES_2_1,
     full_stop_after: str = "|" + characters.PUNCTUATION_2_2,
     split_digit_hyphen: bool = False,
-    degree_full_stop: bool = True,
+    suffix_sees_prefix: bool = True,
     sentence_ends: frozenset[str] = characters.SENTENCE_ENDS_2_2,
     rejoins_special_cases: bool = False,
 ) -> SpacyRules:
@@ -75,7 +77,7 @@ def _english(
             r"['’][sS]",
             r"(?<=[0-9])\+",
             rf"(?<=[0-9])(?:{money}|{units})",
-            *([r"(?<=°[FfCcKk])\."] if degree_full_stop else []),
+            r"(?<=°[FfCcKk])\.",
             rf"(?<=[{before_full_stop}])\.",
             rf"(?<=[{alphabet.upper}][{alphabet.upper}])\.",
         ]
@@ -101,6 +103,7 @@ def _english(
         url=url,
         url_keeps_affixes=url_keeps_affixes,
         sentence_ends=sentence_ends,
+        suffix_sees_prefix=suffix_sees_prefix,
         rejoins_special_cases=rejoins_special_cases,
     )
 
@@ -146,5 +149,6 @@ SPACY_3_3 = _english(
     currencies=characters.CURRENCIES_3_0,
     split_digit_hyphen=True,
     sentence_ends=characters.SENTENCE_ENDS_3_0,
+    suffix_sees_prefix=False,
     rejoins_special_cases=True,
 )

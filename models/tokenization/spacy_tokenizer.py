@@ -10,20 +10,40 @@ a bounded number of characters (`urls` says how that is done for URLs).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from .chunks import ChunkTokenizer, Pieces
 from .spacy_rules import SpacyRules
+from .special_spans import SpecialSpans
 from .token import Token
 
 
 class SpacyTokenizer(ChunkTokenizer):
-    """Tokens of a text by the rules of one spaCy version; whitespace tokens are left out. Safe from any thread."""
+    """Tokens of a text by the rules of one spaCy version, without whitespace tokens. Safe from any thread."""
 
     def __init__(self, rules: SpacyRules) -> None:
         super().__init__()
         self.rules = rules
-        self._longest_special_case = max(map(len, rules.special_cases))
+        self._longest_special_case = max(map(len, rules.special_cases), default=0)
+        self._special_spans = _special_spans(rules) if rules.rejoins_special_cases else None
+
+    def __call__(self, text: str) -> list[Token]:
+        tokens = super().__call__(text)
+        return self._special_spans.rejoin(text, tokens) if self._special_spans else tokens
+
+    def with_whitespace(self, text: str) -> list[Token]:
+        """All tokens of the original: runs of whitespace too, less the one space that may follow a token."""
+        tokens: list[Token] = []
+        end = 0
+        for token in [*self(text), Token("", len(text), len(text))]:
+            start = end + 1 if tokens and text.startswith(" ", end) else end
+            if start < token.start:
+                tokens.append(Token(text[start : token.start], start, token.start))
+            if token.text:
+                tokens.append(token)
+            end = token.end
+        return tokens
 
     def __repr__(self) -> str:
         return f"SpacyTokenizer({self.rules.version})"
@@ -51,7 +71,7 @@ class SpacyTokenizer(ChunkTokenizer):
             if after_prefix > begin and self._is_special(chunk, after_prefix, end):
                 prefix_ends.append(after_prefix)
                 break
-            before_suffix = self._suffix_start(chunk, begin, end)
+            before_suffix = self._suffix_start(chunk, begin if self.rules.suffix_sees_prefix else after_prefix, end)
             if before_suffix < end and self._is_special(chunk, begin, before_suffix):
                 suffix_starts.append(before_suffix)
                 break
@@ -73,6 +93,8 @@ class SpacyTokenizer(ChunkTokenizer):
         return match.end() if match else begin
 
     def _suffix_start(self, chunk: str, begin: int, end: int) -> int:
+        if begin == end:
+            return end
         if end - begin >= 2 and chunk[end - 1] == "." == chunk[end - 2]:
             return _run_start(chunk, begin, end)
         window_start = max(begin, end - self.rules.suffix_window)
@@ -108,3 +130,9 @@ def _run_start(chunk: str, begin: int, end: int) -> int:
     while start > begin and chunk[start - 1] == chunk[end - 1]:
         start -= 1
     return start
+
+
+def _special_spans(rules: SpacyRules) -> SpecialSpans:
+    split = SpacyTokenizer(replace(rules, special_cases={}, rejoins_special_cases=False))
+    split_up = (tuple(token.text for token in split(chunk)) for chunk in rules.special_cases)
+    return SpecialSpans(rules.special_cases, (pieces for pieces in split_up if len(pieces) > 1))
