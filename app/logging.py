@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import orjson
 import structlog
 
 from app.settings import Settings
+
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+"""Without local variables: they hold what callers sent."""
 
 
 def configure_logging(settings: Settings) -> None:
@@ -21,10 +26,12 @@ def configure_logging(settings: Settings) -> None:
     ]
     renderer: list[structlog.types.Processor]
     if settings.log_format == "json":
-        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(_json)]
+        renderer = [_TRACEBACKS, structlog.processors.JSONRenderer(_json)]
         factory: Any = structlog.BytesLoggerFactory(sys.stdout.buffer)
     else:
-        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        renderer = [
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
         factory = structlog.PrintLoggerFactory(sys.stdout)
     structlog.configure(
         processors=[*shared, *renderer],
@@ -33,6 +40,18 @@ def configure_logging(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     _configure_libraries(shared, renderer, level)
+
+
+def log_failure(log: Any, request_id: str | None, error: BaseException) -> None:
+    """Where a request failed. The error's own words may quote an instance, so they are for the debug level only."""
+    frames = [
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for one in (error.__cause__, error)
+        if one
+        for frame in traceback.extract_tb(one.__traceback__)
+    ]
+    log.error("request failed", request_id=request_id, error=type(error).__qualname__, trace=frames)
+    log.debug("request failed", request_id=request_id, exc_info=error)
 
 
 def _configure_libraries(

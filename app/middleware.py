@@ -11,6 +11,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, problem_of
+from app.logging import log_failure
 from app.problems import send_problem
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class RequestContext:
         try:
             await self.app(scope, receive, send_with_id)
         except Exception as error:
-            log.exception("request failed", request_id=scope["vitrine.request_id"])
+            log_failure(log, scope["vitrine.request_id"], error)
             if status:
                 raise
             await send_problem(scope, send_with_id, problem_of(error))

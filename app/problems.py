@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope, Send
 
 from app.errors import ROUTER_CODES, UNEXPECTED, InvalidParameters, Problem, ServiceError, answer_to, problem_of
+from app.logging import log_failure
 from app.wire import send_json
 from models.errors import ModelError
 
@@ -51,7 +52,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 async def _on_domain_error(request: Request, error: Exception) -> Response:
     if answer_to(error) is UNEXPECTED:
-        log.error("request failed", request_id=request.scope.get("vitrine.request_id"), exc_info=error)
+        log_failure(log, request.scope.get("vitrine.request_id"), error)
     return _ProblemResponse(problem_of(error))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from app.errors import DeviceLost
 from models.classifier import Batch, Classifier, Features, InputSchema, Instance, LabelSet, Source
 from models.errors import BrokenArchive, InvalidInstance
 
@@ -88,6 +89,8 @@ class TinyClassifier(Classifier):
             raise IndexError("told to break in encode")
         if "OUT_OF_MEMORY" in orders and batch.size > 1:
             raise torch.OutOfMemoryError("told to be out of memory")
+        if "LOSE_DEVICE" in orders:
+            raise DeviceLost
         if "SLOW" in orders:
             time.sleep(1.0)
         mask = batch.tensors["mask"].unsqueeze(-1)  # (batch, words, 1)

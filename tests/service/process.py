@@ -1,0 +1,88 @@
+"""A server in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class ServerProcess:
+    process: subprocess.Popen[str]
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = self._wait_for("listening")["url"]
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            try:
+                self.lines.append(json.loads(line))
+            except ValueError:
+                self.lines.append({"event": "not JSON", "line": line})
+
+    def _wait_for(self, event: str, seconds: float = 30) -> dict[str, Any]:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for line in list(self.lines):
+                if line.get("event") == event:
+                    return line
+            assert self.process.poll() is None, self.lines
+            time.sleep(0.02)
+        raise AssertionError((event, self.lines))
+
+    def wait_ready(self) -> None:
+        self._wait_for("loaded")
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def exit_status(self, seconds: float = 20) -> int:
+        status = self.process.wait(seconds)
+        self._reader.join(5)
+        return status
+
+    def client(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=20, **options)
+
+
+@contextmanager
+def running(store: Path, **settings: Any) -> Iterator[ServerProcess]:
+    """A server of the tiny classifiers in `store`; ended with the block."""
+    given = {"store": store, "port": 0, "drain_delay_s": 0, "log_level": "info"} | settings
+    environment = {f"VITRINE_{name.upper()}": str(value) for name, value in given.items()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.service.serve_tiny"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        server = ServerProcess(process)
+        server.wait_ready()
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            server._reader.join(5)
+            process.stdout.close()
