@@ -153,3 +153,7 @@ def _load(archive: Path, hub: Path | None) -> Classifier:
 def _fail(sentence: str) -> NoReturn:
     typer.echo(f"vitrine: {sentence}", err=True)
     raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

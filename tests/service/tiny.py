@@ -27,7 +27,9 @@ class TinyClassifier(Classifier):
     source = Source("tiny", "1", "TinyClassifier")
     padding_safe = True
 
-    def __init__(self, labels: Sequence[str], *, multilabel: bool, seed: int, batch_seconds: float) -> None:
+    def __init__(
+        self, labels: Sequence[str], *, multilabel: bool, seed: int, batch_seconds: float, example: str
+    ) -> None:
         generator = torch.Generator().manual_seed(seed)
         self.multilabel = multilabel
         self.batch_seconds = batch_seconds
@@ -46,7 +48,7 @@ class TinyClassifier(Classifier):
                 "required": ["text"],
                 "additionalProperties": False,
             },
-            example={"text": "a fine example"},
+            example={"text": example},
             text_input="text",
         )
 
@@ -93,6 +95,8 @@ class TinyClassifier(Classifier):
             raise DeviceLost
         if "SLOW" in orders:
             time.sleep(1.0)
+        if "FOREVER" in orders:
+            time.sleep(600)
         mask = batch.tensors["mask"].unsqueeze(-1)  # (batch, words, 1)
         vectors = (self.embeddings[batch.tensors["ids"]] * mask).sum(1) / mask.sum(1)  # (batch, DIM)
         return vectors.masked_fill(batch.tensors["nans"].unsqueeze(-1), float("nan"))
@@ -110,6 +114,7 @@ def load_tiny(path: Path) -> Classifier:
             multilabel=config.get("multilabel", False),
             seed=config.get("seed", 0),
             batch_seconds=config.get("batch_seconds", 0.0),
+            example=config.get("example", "a fine example"),
         )
     except (ValueError, KeyError) as error:
         raise BrokenArchive(path.name, "config.json", f"it does not say {error}.") from error
