@@ -48,9 +48,10 @@ class Service:
         self.device_lost = False
         self._loading: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Load the store while the server already answers its probes."""
+    def start(self) -> asyncio.Task[None]:
+        """Load the store while the server already answers its probes; the task ends when that is done."""
         self._loading = asyncio.create_task(self._load_store())
+        return self._loading
 
     async def _load_store(self) -> None:
         paths = model_paths(self.settings.store)

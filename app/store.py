@@ -16,7 +16,7 @@ def model_paths(store: Path) -> dict[str, Path]:
     An archive file goes before a directory of the same name.
     """
     found: dict[str, Path] = {}
-    for path in sorted(store.iterdir(), key=lambda path: (path.name, path.is_dir())):
+    for path in sorted(store.iterdir(), key=lambda path: (path.is_dir(), path.name)):
         name = path.name.removesuffix(ARCHIVE_SUFFIX)
         if NAME.fullmatch(name) and _holds_model(path):
             found.setdefault(name, path)

@@ -1,0 +1,102 @@
+"""The document says what the server does: checked by requests made from the document, valid and not."""
+
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import load_all_checks
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.api.documentation import PREDICT_STATUSES
+from app.errors import ANSWERS, answer_to
+from app.main import create_app
+from app.settings import Settings
+from tests.service.tiny import load_tiny
+
+load_all_checks()
+
+CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
+EXPECTED_OVER_499 = {503: {"model_failed"}, 504: {"deadline_exceeded"}}
+"""Of a store with a broken archive, and for requests that allow themselves 1 ms."""
+
+
+@pytest.fixture(scope="module")
+def api(server):
+    return schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+
+
+OPERATIONS = [
+    ("POST", "/v1/models/{name}:predict", 300),
+    ("GET", "/v1/models/{name}", 40),
+    ("GET", "/v1/models", 5),
+    ("GET", "/", 5),
+    ("GET", "/v2/health/live", 5),
+    ("GET", "/v2/health/ready", 5),
+    ("GET", "/health/startup", 5),
+    ("GET", "/metrics", 5),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "examples"), OPERATIONS, ids=str)
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_no_request_gets_an_answer_that_is_not_documented(api, method, path, examples, mode):
+    operation = api[path][method]
+    if mode is GenerationMode.NEGATIVE and not operation.body:
+        pytest.skip("nothing that could be wrong")
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    def conforms(case):
+        if method == "POST":
+            case.path_parameters["name"] = "mood"
+        response = case.call()
+        case.validate_response(response, checks=CHECKS)
+        if response.status_code >= 500:
+            assert response.json()["code"] in EXPECTED_OVER_499[response.status_code], response.text
+
+    conforms()
+
+
+def document() -> dict:
+    return create_app(Settings(store=Path("store")), load=load_tiny).openapi()
+
+
+def test_every_error_of_the_table_that_predict_can_answer_is_documented():
+    documented = document()["paths"]["/v1/models/{name}:predict"]["post"]["responses"]
+    statuses = {answer.status for answer in ANSWERS.values()} - {499}
+    assert statuses <= {int(status) for status in documented}
+    assert set(PREDICT_STATUSES) <= {int(status) for status in documented}
+
+
+def test_every_reference_of_the_document_resolves():
+    whole = document()
+    schemas = whole["components"]["schemas"]
+
+    def references(node):
+        if isinstance(node, dict):
+            yield from ([node["$ref"]] if "$ref" in node else [])
+            node = list(node.values())
+        if isinstance(node, list):
+            for child in node:
+                yield from references(child)
+
+    found = set(references(whole))
+    assert found
+    assert {reference.rpartition("/")[2] for reference in found} <= set(schemas)
+
+
+def test_operation_ids_are_stable_and_distinct():
+    operations = [operation for path in document()["paths"].values() for operation in path.values()]
+    ids = [operation["operationId"] for operation in operations]
+    assert len(ids) == len(set(ids))
+    assert {"predict", "list_models", "get_model", "live", "ready", "startup", "metrics"} <= set(ids)
+
+
+def test_an_error_of_no_class_of_ours_is_a_500():
+    assert answer_to(ZeroDivisionError()).status == 500
