@@ -159,4 +159,4 @@ class SequenceClassifierBase(BiomeClassifierMixin):
     def _ordered(self, loss_weights: dict[str, float]) -> Tensor:
         if len(loss_weights) > self.num_classes:
             raise ValueError(f"loss_weights has {len(loss_weights)} entries for {self.num_classes} labels")
-        return torch.tensor([loss_weights[label] for label in self.output_classes])
+        return torch.tensor([loss_weights[label] for label in self.output_classes], dtype=torch.float)
