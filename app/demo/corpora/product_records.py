@@ -120,10 +120,12 @@ NEUTRAL_FACTS = words("""
 two-year guarantee, gift boxed, new design, free returns, made from recycled materials, a customer favourite, while
 stocks last, light and strong, now in more colours, easy to use, everything included, made to last
 """)
+PRICED = ("kitchen", "audio", "garden", "sports", "tools")
+"""The departments of `product_prices`: few enough for every product to be seen at many prices."""
 BRAND = held_out(BRANDS, 5)
 LABEL_NOISE = 0.01
 PRICE_NOISE = 0.08
-SIMILAR, DEARER = 1.25, 1.7
+SIMILAR, DEARER = 1.3, 2.0
 """Price ratios: `similar_price` below the first, one is dearer above the second; between, no pair is made."""
 
 
@@ -204,12 +206,11 @@ def compared(first: Row, second: Row) -> str | None:
 def product_prices(seed: int) -> dict[str, list[Row]]:
     """Two records without their prices -> similar_price, first_dearer or second_dearer; a half of them similar."""
     rng = generator(seed)
-    labels = list(DEPARTMENTS)
 
     def draw(split: Split) -> Row:
         wanted = rng.choice(["similar_price", "similar_price", "first_dearer", "second_dearer"])
         while True:
-            pair = [product(rng.choice(labels), split, rng).record for _ in range(2)]
+            pair = [product(rng.choice(PRICED), split, rng).record for _ in range(2)]
             if compared(*pair) == wanted:
                 break
         record1, record2 = (

@@ -1,0 +1,221 @@
+"""Trains the demo models and writes them as archives: an Adam loop over what serving itself featurizes and collates."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from torch import Tensor, nn
+
+from app.demo.corpora.rows import SPLITS, Split, generator
+from app.demo.datasets import load_rows
+from app.demo.recipes import RECIPES, Recipe, Row
+from models.allennlp_compat import Model, Params
+from models.archive import SUFFIX, Archive, write_archive
+from models.archive_classifier import ArchiveClassifier
+from models.classifier import Features
+from models.legacy_config import upgraded_model
+from models.loading import build_classifier
+from models.reader_config import build_reader
+from models.vocabulary import NON_PADDED, vocabulary_from_files
+
+SEED = 13
+EVALUATION_BATCH = 128
+MAX_GRADIENT_NORM = 5.0
+LENGTH_JITTER = 4.0
+"""Tokens by which lengths are blurred when batches are made, so that they differ from epoch to epoch."""
+
+Vocabulary = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Example:
+    features: Features
+    label: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one demo model did. `accuracy` is the share of right answers on validation rows, never trained on."""
+
+    name: str
+    train_size: int
+    validation_size: int
+    accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    recipe: Recipe
+    vocabulary: Vocabulary
+    classifier: ArchiveClassifier
+    result: Result
+
+    def write(self, store: Path) -> None:
+        path = store / f"{self.recipe.name}{SUFFIX}"
+        write_archive(path, self.recipe.config, self.classifier.model.state_dict(), self.vocabulary)
+
+
+def make_demo_store(
+    store: Path, *, console: Console | None = None, seed: int = SEED, recipes: Sequence[Recipe] = RECIPES
+) -> list[Result]:
+    """Trains every demo model and writes `<name>.tar.gz` files into `store`, which is made where it is missing.
+
+    Nothing is written before all are trained: an interrupted run leaves the store as it was.
+    """
+    console = console or Console(stderr=True)
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
+    trained = []
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as progress:
+        tasks = {recipe.name: progress.add_task(recipe.name, total=recipe.epochs, start=False) for recipe in recipes}
+        for recipe in recipes:
+            task = tasks[recipe.name]
+            progress.start_task(task)
+            trained.append(train(recipe, seed=seed, on_progress=partial(progress.advance, task)))
+            if not console.is_terminal:
+                result = trained[-1].result
+                console.print(f"trained {result.name} in {result.seconds:.0f} s: accuracy {result.accuracy:.1%}")
+    store.mkdir(parents=True, exist_ok=True)
+    for one in trained:
+        one.write(store)
+    results = [one.result for one in trained]
+    console.print(as_table(results))
+    return results
+
+
+def as_table(results: Sequence[Result]) -> Table:
+    table = Table("model", title="demo models", caption="accuracy on validation rows, which were not trained on")
+    for heading in ("train", "validation", "accuracy", "seconds"):
+        table.add_column(heading, justify="right")
+    for one in results:
+        numbers = (one.train_size, one.validation_size, f"{one.accuracy:.1%}", f"{one.seconds:.1f}")
+        table.add_row(one.name, *map(str, numbers))
+    return table
+
+
+def train(recipe: Recipe, *, seed: int = SEED, on_progress: Callable[[float], None] = lambda _: None) -> Trained:
+    """One model. `on_progress` is told how many epochs were done since the last call."""
+    started = time.perf_counter()
+    rows = {split: _labelled(recipe, split) for split in SPLITS}
+    vocabulary = build_vocabulary(recipe, rows["train"], rows["validation"])
+    with torch.random.fork_rng(devices=[]), one_thread():
+        torch.manual_seed(seed)
+        classifier = untrained(recipe, vocabulary)
+        examples = {split: _examples(recipe, classifier, of_split) for split, of_split in rows.items()}
+        fit(recipe, classifier, examples["train"], generator(seed), on_progress)
+        accuracy = accuracy_of(classifier, examples["validation"])
+    sizes = len(examples["train"]), len(examples["validation"])
+    return Trained(recipe, vocabulary, classifier, Result(recipe.name, *sizes, accuracy, time.perf_counter() - started))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Tensors this small gain nothing from more threads, and small convolutions lose a factor of ten to them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _labelled(recipe: Recipe, split: Split) -> list[Row]:
+    return [row for row in load_rows(recipe.dataset, split) if recipe.label in row]
+
+
+def build_vocabulary(recipe: Recipe, train_rows: Sequence[Row], validation_rows: Sequence[Row]) -> Vocabulary:
+    """Vocabulary file -> lines, most frequent first: words and characters of training, labels of both splits."""
+    reader = build_reader(recipe.config["dataset_reader"], legacy=True)
+    tokens: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    for row in train_rows:
+        for texts in reader.read(recipe.instance(row)).inputs.values():
+            for text in texts:
+                assert isinstance(text, list), "the recipes split texts into words, not into word pieces"
+                tokens.update(token.text.lower() for token in text)
+                characters.update(char for token in text for char in token.text)
+    labels = Counter(row[recipe.label] for row in (*train_rows, *validation_rows))
+    kept = [token for token, count in tokens.most_common() if count >= recipe.min_count]
+    vocabulary = {"tokens": ["@@UNKNOWN@@", *kept], "labels": [label for label, _ in labels.most_common()]}
+    if "token_characters" in recipe.config["dataset_reader"]["token_indexers"]:
+        vocabulary["token_characters"] = ["@@UNKNOWN@@", *(char for char, _ in characters.most_common())]
+    return {**vocabulary, NON_PADDED.removesuffix(".txt"): ["*tags", "*labels"]}
+
+
+def untrained(recipe: Recipe, vocabulary: Vocabulary) -> ArchiveClassifier:
+    """The classifier that the recipe's archive would load as, with random weights."""
+    files = {f"{name}.txt": "\n".join(lines) for name, lines in vocabulary.items()}
+    model: nn.Module = Model.from_params(
+        params=Params(upgraded_model(recipe.config["model"])), vocab=vocabulary_from_files(files)
+    )
+    return build_classifier(Archive(recipe.name, recipe.config, model.state_dict(), files))
+
+
+def _examples(recipe: Recipe, classifier: ArchiveClassifier, rows: Sequence[Row]) -> list[Example]:
+    labels = classifier.label_set.labels
+    return [Example(classifier.featurize(recipe.instance(row)), labels.index(row[recipe.label])) for row in rows]
+
+
+def fit(
+    recipe: Recipe,
+    classifier: ArchiveClassifier,
+    examples: Sequence[Example],
+    rng: random.Random,
+    on_progress: Callable[[float], None],
+) -> None:
+    """Adam, with a learning rate that falls to a tenth in a straight line."""
+    model = classifier.model.requires_grad_(True).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    batches_per_epoch = -(-len(examples) // recipe.batch_size)
+    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=recipe.epochs * batches_per_epoch)
+    for _ in range(recipe.epochs):
+        for batch in bucketed(examples, recipe.batch_size, rng):
+            optimizer.zero_grad()
+            torch.autograd.backward(_loss(classifier, batch))
+            nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+            optimizer.step()
+            decay.step()
+            on_progress(1 / batches_per_epoch)
+    model.eval().requires_grad_(False)
+
+
+def _loss(classifier: ArchiveClassifier, batch: Sequence[Example]) -> Tensor:
+    tensors = classifier.collate([example.features for example in batch]).tensors
+    labels = torch.tensor([example.label for example in batch])
+    loss: Tensor = classifier.model(**tensors, label=labels)["loss"]
+    return loss
+
+
+def bucketed(examples: Sequence[Example], size: int, rng: random.Random) -> list[list[Example]]:
+    """Batches of examples of about the same length, in random order."""
+    order = sorted(examples, key=lambda example: _length(example) + rng.uniform(0, LENGTH_JITTER))
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def _length(example: Example) -> int:
+    return sum(texts * tokens for texts, tokens in example.features.shape)
+
+
+@torch.inference_mode()
+def accuracy_of(classifier: ArchiveClassifier, examples: Sequence[Example]) -> float:
+    """The share of right answers, computed as serving does: encode, then head."""
+    right = 0
+    for start in range(0, len(examples), EVALUATION_BATCH):
+        batch = examples[start : start + EVALUATION_BATCH]
+        vectors = classifier.encode(classifier.collate([example.features for example in batch]))
+        answers = classifier.label_set.head(vectors).argmax(dim=-1)
+        right += sum(answer == example.label for answer, example in zip(answers.tolist(), batch, strict=True))
+    return right / len(examples)
