@@ -7,8 +7,9 @@
 * Admission is all or nothing for a request, by instances and by tokens.
 * A free lane takes a batch at once: batches grow because the lane is busy, not because anything waits.
   While it runs, one more batch is handed over to be collated, but only a full one: others still grow.
-* The oldest instance leads every batch, and the nearest to it in length, within a window, join it. So
-  padding stays small, and nothing waits for more batches than there were instances before it.
+* The oldest instance leads every batch, and the nearest to it in length, within a window, join it, while
+  their padding costs less than one more batch would (app/cost.py). Nothing waits for more batches than
+  there were instances before it.
 * Works take turns. Interactive work goes before bulk work, which is never handed over early (so that an
   interactive batch runs between two of its slices) and keeps a small share of the lane.
 * A submit that is cancelled (deadline, client gone) takes its instances out of the queue.
@@ -23,8 +24,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from app.batch import Batch, BatchReport, Item, Priority, Request, Shape, Work, cover, volume
+from app.cost import BatchCost
 from app.errors import (
     BrokenClassifier,
     DeviceLost,
@@ -46,17 +49,13 @@ Queue = dict[Item, None]
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """Tokens are padded ones in a batch, real ones in the queue.
-
-    `free_tokens`: batches below it take the device equally long, so padding costs nothing there.
-    """
+    """Tokens are padded ones in a batch, real ones in the queue."""
 
     batch_items: int = 64
     batch_tokens: int = 16_384
     queue_items: int = 4_096
     queue_tokens: int = 1_048_576
     wait_s: float = 0.0
-    free_tokens: int = 0
 
 
 @dataclass
@@ -76,6 +75,7 @@ class Batcher:
         self._timer: asyncio.Handle | None = None
         self._timer_at = math.inf
         self._interactive_in_a_row = 0
+        self._costs: WeakKeyDictionary[Work, BatchCost] = WeakKeyDictionary()
         self._token_budget = self.limits.batch_tokens
         self._tokens_per_second = 0.0
         self._last_finish = -math.inf
@@ -215,28 +215,30 @@ class Batcher:
         """A batch out of its queue; the work goes to the end of the line."""
         queues = self._queues[priority]
         queue = queues[work] = queues.pop(work)
-        items = self._select(queue, work.one_shape)
+        items = self._select(queue, work)
         for item in items:
             del queue[item]
         passed_over = priority is Priority.INTERACTIVE and any(self._queues[Priority.BULK].values())
         self._interactive_in_a_row = self._interactive_in_a_row + 1 if passed_over else 0
         return Batch(work, priority, items)
 
-    def _select(self, queue: Queue, one_shape: bool) -> list[Item]:
+    def _select(self, queue: Queue, work: Work) -> list[Item]:
         """The oldest instance with those nearest to it in length, as many as fit. Never empty."""
         oldest = next(iter(queue))
         window = islice(queue, WINDOW_BATCHES * self.limits.batch_items)
-        candidates = [item for item in window if not one_shape or item.shape == oldest.shape]
+        candidates = [item for item in window if not work.one_shape or item.shape == oldest.shape]
         candidates.sort(key=lambda item: abs(item.tokens - oldest.tokens))
+        most_padding = self._cost(work).overhead_tokens
         shape, real = oldest.shape, 0
         for count, item in enumerate(candidates[: self.limits.batch_items], start=1):
             shape, real = cover(shape, item.shape), real + item.tokens
-            if count > 1 and not self._fits(count * volume(shape), real):
+            padded = count * volume(shape)
+            if count > 1 and (padded > self._token_budget or padded - real > most_padding):
                 return candidates[: count - 1]
         return candidates[: self.limits.batch_items]
 
-    def _fits(self, padded: int, real: int) -> bool:
-        return padded <= self._token_budget and padded <= max(self.limits.free_tokens, real * MAX_PADDING)
+    def _cost(self, work: Work) -> BatchCost:
+        return self._costs.setdefault(work, BatchCost())
 
     # Out
 
@@ -289,6 +291,7 @@ class Batcher:
         finished = _now()
         ran = max(finished - max(started, self._last_finish), CLOCK_RESOLUTION_S)
         self._last_finish = finished
+        self._cost(batch.work).observe(batch.padded_tokens, ran)
         weight = RATE_WEIGHT if self._tokens_per_second else 1.0
         self._tokens_per_second += weight * (batch.real_tokens / ran - self._tokens_per_second)
         self.on_batch(BatchReport(batch, started - batch.items[0].request.arrived, ran))
@@ -336,8 +339,6 @@ LANE_DEPTH = 2
 """The batch that runs and the one that is collated meanwhile."""
 WINDOW_BATCHES = 8
 """Among how many full batches' worth of instances neighbours in length are looked for."""
-MAX_PADDING = 1.25
-"""Padded tokens per real token that a batch may grow to where padding costs time."""
 INTERACTIVE_PER_BULK = 8
 """Bulk work gets one batch after so many interactive ones, so that it never starves."""
 BUDGET_RECOVERY = 0.01

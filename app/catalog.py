@@ -83,15 +83,14 @@ class Catalog:
         self.entries[name].served = served
         return served
 
-    async def load_all(self, paths: dict[str, Path], on_loaded: Callable[[Entry], None] = lambda entry: None) -> None:
+    async def load_all(self, paths: dict[str, Path]) -> None:
         """One after the other; what fails is kept as FAILED. Raises DeviceLost."""
         entries = [Entry(name, path) for name, path in paths.items()]
         self.entries.update((entry.name, entry) for entry in entries)
-        for entry in entries:
-            await self._load_entry(entry)
-            on_loaded(entry)
+        for number, entry in enumerate(entries, start=1):
+            await self._load_entry(entry, log.bind(model=entry.name, progress=f"{number}/{len(entries)}"))
 
-    async def _load_entry(self, entry: Entry) -> None:
+    async def _load_entry(self, entry: Entry, log: structlog.typing.FilteringBoundLogger) -> None:
         started = time.monotonic()
         try:
             entry.served = await self._loaded(entry)
@@ -99,16 +98,16 @@ class Catalog:
             raise
         except ArchiveError as error:
             entry.reason = f"{error.member}: {error.reason}" if error.member else error.reason
-            log.error("model failed", model=entry.name, reason=entry.reason, error=type(error).__name__)
+            log.error("model failed", reason=entry.reason, error=type(error).__name__)
         except OutOfMemory:
             entry.reason = "The device has no memory left for it. Serve fewer models, or on a larger device."
-            log.error("model failed", model=entry.name, reason=entry.reason)
+            log.error("model failed", reason=entry.reason)
         except Exception:
             entry.reason = "It failed in a way that is not foreseen. The server's log says more."
-            log.exception("model failed", model=entry.name)
+            log.exception("model failed")
         else:
             seconds = round(time.monotonic() - started, 3)
-            log.info("model ready", model=entry.name, kind=entry.served.classifier.kind, seconds=seconds)
+            log.info("model ready", kind=entry.served.classifier.kind, seconds=seconds)
 
     async def _loaded(self, entry: Entry) -> ServedModel:
         loop = asyncio.get_running_loop()
@@ -119,11 +118,14 @@ class Catalog:
         return served
 
     async def _warm_up(self, served: ServedModel) -> None:
-        """A batch of one and a large one of the classifier's example: what is slow once is slow now."""
+        """Batches of one and large ones of the classifier's example: what is slow once is slow now.
+
+        The second pair tells the batcher what a batch costs.
+        """
         loop = asyncio.get_running_loop()
         classifier = served.classifier
         features = await loop.run_in_executor(self._load_thread, classifier.featurize, classifier.inputs.example)
-        for size in (1, self._batcher.limits.batch_items):
+        for size in (1, self._batcher.limits.batch_items) * 2:
             rows = await self._batcher.submit(served, [features] * size, [features.shape] * size, Priority.BULK)
             _raise_first(served.name, rows)
 

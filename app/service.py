@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from app.batching import Batcher, BatchLimits
-from app.catalog import Catalog, Entry, Load, State
+from app.catalog import Catalog, Load, State
 from app.cpus import available_cpus
 from app.device import DeviceLane, choose_device
 from app.errors import DeviceLost, ShuttingDown
@@ -21,9 +21,6 @@ from models.classifier import Classifier
 
 log = structlog.get_logger(__name__)
 
-FREE_PADDING_TOKENS = {"cpu": 0, "cuda": 4_096}
-"""Below so many tokens a GPU waits for its kernels to be launched; a CPU computes from the first token on."""
-
 
 class Service:
     """`on_fatal` is called when the device is lost and the process should end."""
@@ -34,7 +31,7 @@ class Service:
         self.lane = DeviceLane(choose_device(settings.device), settings.threads or available_cpus())
         self.batcher = Batcher(
             self.lane.execute,
-            _batch_limits(settings, self.lane.device.type),
+            _batch_limits(settings),
             on_batch=self.metrics.observe_batch,
             on_out_of_memory=self.metrics.out_of_memory.inc,
             on_device_lost=self._lose_device,
@@ -57,7 +54,7 @@ class Service:
         paths = model_paths(self.settings.store)
         log.info("loading", models=len(paths), device=str(self.lane.device))
         try:
-            await self.catalog.load_all(paths, self._log_progress)
+            await self.catalog.load_all(paths)
         except DeviceLost:
             self._lose_device()
         except ShuttingDown:
@@ -66,11 +63,6 @@ class Service:
             self.loaded = True
             states = [entry.state for entry in self.catalog.entries.values()]
             log.info("loaded", ready=states.count(State.READY), failed=states.count(State.FAILED))
-
-    def _log_progress(self, entry: Entry) -> None:
-        states = [other.state for other in self.catalog.entries.values()]
-        done = len(states) - states.count(State.LOADING)
-        log.info("loading", model=entry.name, progress=f"{done}/{len(states)}")
 
     def _lose_device(self) -> None:
         if not self.device_lost:
@@ -118,15 +110,13 @@ class Service:
             part.close()
 
 
-def _batch_limits(settings: Settings, device: str) -> BatchLimits:
-    free = settings.free_padding_tokens
+def _batch_limits(settings: Settings) -> BatchLimits:
     return BatchLimits(
         batch_items=settings.max_batch_items,
         batch_tokens=settings.max_batch_tokens,
         queue_items=settings.max_queue_items,
         queue_tokens=settings.max_queue_tokens,
         wait_s=settings.batch_wait_ms / 1000,
-        free_tokens=FREE_PADDING_TOKENS[device] if free is None else free,
     )
 
 

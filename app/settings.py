@@ -42,12 +42,6 @@ class Settings(BaseSettings):
     batch_wait_ms: float = Field(
         0.0, ge=0, le=1000, description="How long a part-full batch waits for company on a free device, in ms."
     )
-    free_padding_tokens: int | None = Field(
-        None,
-        ge=0,
-        description="Padded tokens up to which a batch takes the device no longer, so that padding costs nothing."
-        " Chosen by device when not given.",
-    )
     max_queue_items: int = Field(4_096, ge=1, description="Instances that wait; beyond it requests get 429.")
     max_queue_tokens: int = Field(1_048_576, ge=1, description="Tokens that wait; beyond it requests get 429.")
 

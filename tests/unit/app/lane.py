@@ -22,6 +22,7 @@ class Lane:
 
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     fault: Callable[[Batch], None] = lambda batch: None
+    seconds_per_batch: float = 0.0
     seconds_per_token: float = 0.0
     batches: list[Batch] = field(default_factory=list)
 
@@ -32,7 +33,7 @@ class Lane:
     async def execute(self, batch: Batch) -> list[Any]:
         async with self._one_at_a_time:
             self.batches.append(batch)
-            await asyncio.sleep(batch.padded_tokens * self.seconds_per_token)
+            await asyncio.sleep(self.seconds_per_batch + batch.padded_tokens * self.seconds_per_token)
             await self.gate.wait()
             self.fault(batch)
             return [2 * number for number in batch.payloads]

@@ -6,17 +6,15 @@ import random
 import pytest
 
 from app.batch import Priority
-from app.batching import INTERACTIVE_PER_BULK, MAX_PADDING, Batcher, BatchLimits
+from app.batching import INTERACTIVE_PER_BULK, Batcher, BatchLimits
 from app.errors import InvalidInstances, Overloaded, RequestTooLarge
 from tests.unit.app.lane import Doubling, Lane, settled, tokens
 
 pytestmark = pytest.mark.anyio
 
-FREE = 10**9
-
 
 def limits(**changes):
-    return BatchLimits(**{"batch_items": 8, "batch_tokens": 1000, "free_tokens": FREE} | changes)
+    return BatchLimits(**{"batch_items": 8, "batch_tokens": 1000} | changes)
 
 
 async def hold(batcher, lane, work=None):
@@ -102,18 +100,30 @@ async def test_batches_keep_to_both_limits():
     assert sum(lane.sizes) == 200
 
 
-async def test_length_order_keeps_padding_small_where_padding_costs():
-    lane = Lane()
-    batcher = Batcher(lane.execute, limits(batch_items=16, batch_tokens=4000, free_tokens=0))
-    lengths = [random.Random(3).randint(5, 60) for _ in range(400)]
-    await batcher.submit(Doubling(), range(400), tokens(*lengths))
-    assert all(batch.padded_tokens <= MAX_PADDING * batch.real_tokens for batch in lane.batches)
-    assert len(lane.batches) < 60
+async def test_padding_stays_below_what_another_batch_would_cost():
+    """The lane takes 2 ms a batch and 0.1 ms a token: a batch costs as much as 20 tokens, more or less."""
+    lane, work = Lane(seconds_per_batch=0.002, seconds_per_token=0.0001), Doubling()
+    batcher = Batcher(lane.execute, limits(batch_items=16, batch_tokens=4000))
+    lengths = [random.Random(3).randint(5, 60) for _ in range(300)]
+    await batcher.submit(work, range(60), tokens(*lengths[:60]))
+    learnt = len(lane.batches)
+    await batcher.submit(work, range(240), tokens(*lengths[60:]))
+    padding = [batch.padded_tokens - batch.real_tokens for batch in lane.batches[learnt:]]
+    assert max(padding) < 60
+    assert len(padding) < 60
+
+
+async def test_where_tokens_cost_nothing_lengths_mix_freely():
+    lane, work = Lane(seconds_per_batch=0.003), Doubling()
+    batcher = Batcher(lane.execute, limits(batch_items=16, batch_tokens=4000))
+    lengths = [random.Random(3).randint(5, 60) for _ in range(320)]
+    await batcher.submit(work, range(320), tokens(*lengths))
+    assert sum(len(batch.items) == 16 for batch in lane.batches) > 15
 
 
 async def test_the_oldest_instance_leads_the_batch_however_odd_its_length():
     lane, work = Lane(), Doubling()
-    batcher = Batcher(lane.execute, limits(batch_items=4, batch_tokens=200, free_tokens=0))
+    batcher = Batcher(lane.execute, limits(batch_items=4, batch_tokens=200))
     held = await hold(batcher, lane, work)
     long = asyncio.create_task(batcher.submit(work, [1], tokens(200)))
     await settled()

@@ -12,7 +12,7 @@ from tests.unit.app.lane import Doubling, Lane, settled, tokens
 
 pytestmark = pytest.mark.anyio
 
-LIMITS = BatchLimits(batch_items=16, batch_tokens=1000, free_tokens=10**9)
+LIMITS = BatchLimits(batch_items=16, batch_tokens=1000)
 
 
 class Poison(Exception):
