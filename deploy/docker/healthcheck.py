@@ -8,6 +8,6 @@ from urllib.request import urlopen
 PORT = os.environ.get("VITRINE_PORT", "8000")
 
 try:
-    urlopen(f"http://127.0.0.1:{PORT}/v2/health/ready", timeout=4)  # noqa: S310  (a fixed http address)
+    urlopen(f"http://127.0.0.1:{PORT}/v2/health/ready", timeout=4)
 except (URLError, OSError) as reason:
     sys.exit(f"not ready: {reason}")
