@@ -1,7 +1,7 @@
 """The demo models: which data set, which architecture, how long to train.
 
 The configurations are biome.text 0.3's. Its pair classifiers score a pair as the sum of a score for each side
-(ORIGINAL: one linear layer over both vectors side by side), so they can compare (`better-record`: which of two is
+(one linear layer over both vectors side by side), so they can compare (`better-record`: which of two is
 more complete; `similar-prices`: which of two is dearer) but cannot match. Matching takes BiMPM (`duplicates`).
 """
 
