@@ -29,8 +29,21 @@ from models.errors import ArchiveError, BrokenArchive, UnsafeArchive
 
 CONFIG = "config.json"
 META = "meta.json"
-WEIGHTS = ("weights.th", "model.safetensors")
+WEIGHTS = ("weights.th", "model.safetensors", "pytorch_model.bin")
 VOCABULARY = "vocabulary"
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "special_tokens_map.json",
+    "spiece.model",
+    "spm.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+"""What a Hugging Face checkpoint may keep its tokenizer in."""
 SUFFIX = ".tar.gz"
 
 MiB = 1 << 20
@@ -62,6 +75,8 @@ class Archive:
     weights: Mapping[str, Tensor] = field(repr=False)
     vocabulary: Mapping[str, str] = field(repr=False)
     """Vocabulary file name -> its text."""
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Tokenizer files of a Hugging Face checkpoint."""
     library_version: str | None = None
     """The version that AllenNLP 2.9 and later write into meta.json."""
 
@@ -72,12 +87,12 @@ def archive_name(path: Path) -> str:
 
 
 def open_archive(path: Path, limits: ArchiveLimits = ArchiveLimits()) -> Archive:
-    """Reads a `model.tar.gz` or an unpacked archive folder.
+    """Reads a `model.tar.gz`, an unpacked archive folder or a checkpoint folder.
 
     Raises UnsafeArchive for anything that could do harm, BrokenArchive for damage.
     """
     name = archive_name(path)
-    members = _read_folder(path, name, limits) if path.is_dir() else _read_tar(path, name, limits)
+    members = _read_folder(path, name, limits) if path.is_dir() else _without_folder(_read_tar(path, name, limits))
     if CONFIG not in members:
         raise BrokenArchive(name, CONFIG, "is missing; an archive holds config.json, weights.th and vocabulary/")
     config = parse_config(name, CONFIG, members.pop(CONFIG))
@@ -86,13 +101,27 @@ def open_archive(path: Path, limits: ArchiveLimits = ArchiveLimits()) -> Archive
     if weights_file is None:
         raise BrokenArchive(name, None, f"holds no weights; expected {' or '.join(WEIGHTS)}")
     weights = _load_weights(name, weights_file, members.pop(weights_file), limits)
+    files = {file: members.pop(file) for file in TOKENIZER_FILES if file in members}
     vocabulary = {PurePosixPath(file).name: _text(name, file, data) for file, data in members.items()}
-    return Archive(name, config, weights, vocabulary, meta.get("version"))
+    return Archive(name, config, weights, vocabulary, files, meta.get("version"))
 
 
 def _wanted(member: PurePosixPath) -> bool:
+    """A known name, at the top or in one folder that a packed checkpoint may lie in."""
+    return _known(member) or (len(member.parts) > 1 and _known(member.relative_to(member.parts[0])))
+
+
+def _without_folder(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files of the one folder that holds everything, where there is no configuration at the top."""
+    folders = [name.removesuffix(CONFIG) for name in files if name.endswith(f"/{CONFIG}")]
+    if CONFIG in files or len(folders) != 1:
+        return files
+    return {name.removeprefix(folders[0]): data for name, data in files.items() if name.startswith(folders[0])}
+
+
+def _known(member: PurePosixPath) -> bool:
     if len(member.parts) == 1:
-        return member.name in {CONFIG, META, *WEIGHTS}
+        return member.name in {CONFIG, META, *WEIGHTS, *TOKENIZER_FILES}
     return len(member.parts) == 2 and member.parts[0] == VOCABULARY and member.suffix == ".txt"
 
 
@@ -101,7 +130,7 @@ def _read_folder(path: Path, name: str, limits: ArchiveLimits) -> dict[str, byte
     budget = _Budget(name, limits, packed=limits.unpacked_bytes)
     for file in sorted([*path.glob("*"), *path.glob(f"{VOCABULARY}/*")]):
         relative = PurePosixPath(file.relative_to(path).as_posix())
-        if file.is_file() and _wanted(relative):
+        if file.is_file() and _known(relative):
             budget.take(str(relative), file.stat().st_size)
             files[str(relative)] = file.read_bytes()
     return files

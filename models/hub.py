@@ -13,7 +13,14 @@ from contextvars import ContextVar
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 _directory: ContextVar[Path | None] = ContextVar("hub_directory", default=None)
 
@@ -91,12 +98,16 @@ _WEIGHT_OPTIONS = ("load_weights", "override_weights_file", "override_weights_st
 
 def positions(model_name: str) -> int | None:
     """How many tokens the named transformer has positions for; None where its positions are relative."""
-    config = AutoConfig.from_pretrained(folder(model_name, ["config.json"]), local_files_only=True)
+    return positions_of(AutoConfig.from_pretrained(folder(model_name, ["config.json"]), local_files_only=True))
+
+
+def positions_of(config: PretrainedConfig) -> int | None:
+    """As `positions`, of a configuration at hand."""
     limit: int | None = getattr(config, "max_position_embeddings", None)
     if limit is None or limit <= 0 or config.model_type in _RELATIVE_POSITIONS:
         return None
     if config.model_type in _POSITIONS_AFTER_PADDING:
-        return limit - config.pad_token_id - 1
+        return limit - (config.pad_token_id or 0) - 1
     return limit
 
 

@@ -15,6 +15,7 @@ from models.architectures import ALLENNLP, check_model_type, head_of, label_name
 from models.archive import Archive, ArchiveLimits, open_archive
 from models.archive_classifier import ArchiveClassifier
 from models.basic_classifier import EncodingBasicClassifier
+from models.checkpoint import build_checkpoint, is_checkpoint
 from models.classifier import Classifier, LabelSet, Source
 from models.errors import ArchiveError, BrokenArchive, MissingFiles, UnsupportedArchive
 from models.indexers import Characters
@@ -25,9 +26,7 @@ from models.sequence_classifier_base import SequenceClassifierBase
 from models.text_field_embedder import CharacterEncoder
 from models.text_input import TextIndexer
 from models.vocabulary import vocabulary_from_files
-
-BENIGN_BUFFERS = ("position_ids", "attn.bias", "masked_bias", "embeddings.token_type_ids")
-"""Constants that older versions of transformers saved with the weights and newer ones compute."""
+from models.weights import load_weights
 
 TRAINING_ONLY = ("initializer",)
 """What a model configuration says about a start that the weights of the archive replace."""
@@ -41,7 +40,7 @@ def load_classifier(path: Path, *, hub: Path | None = None, limits: ArchiveLimit
     archive = open_archive(path, limits or ArchiveLimits())
     with hub_files.using(hub):
         try:
-            return build_classifier(archive)
+            return build_checkpoint(archive) if is_checkpoint(archive.config) else build_classifier(archive)
         except ArchiveError:
             raise
         except hub_files.NotInHub as error:
@@ -61,7 +60,7 @@ def build_classifier(archive: Archive) -> ArchiveClassifier:
     vocabulary = vocabulary_from_files(archive.vocabulary, archive.config.get("vocabulary"))
     check_model_type(model_config.get("type"))
     model = _build_model(model_config, vocabulary, archive.weights, legacy=legacy)
-    _load_weights(archive, model)
+    load_weights(archive.name, model, archive.weights)
     indexers = build_indexers(reader_config, vocabulary, model_config, legacy=legacy)
     reader = build_reader(reader_config, legacy=legacy)
     indexer = TextIndexer(indexers)
@@ -104,29 +103,6 @@ def _drop_weight_sources(node: Any) -> None:
             node.pop(key, None)
         for child in node.values():
             _drop_weight_sources(child)
-
-
-def _load_weights(archive: Archive, model: nn.Module) -> None:
-    """Strictly: every name and shape must fit, but for the benign buffers."""
-    wanted = model.state_dict()
-    given = {
-        name: tensor for name, tensor in archive.weights.items() if name in wanted or not name.endswith(BENIGN_BUFFERS)
-    }
-    problems = [f"{name} is missing" for name in sorted(wanted.keys() - given.keys())]
-    problems += [f"{name} is not part of the model" for name in sorted(given.keys() - wanted.keys())]
-    for name in sorted(wanted.keys() & given.keys()):
-        if wanted[name].shape != given[name].shape:
-            problems.append(f"{name} is {_dimensions(given[name])} instead of {_dimensions(wanted[name])}")
-        elif wanted[name].is_floating_point() != given[name].is_floating_point():
-            problems.append(f"{name} is {given[name].dtype} instead of {wanted[name].dtype}")
-    if problems:
-        shown = "; ".join(problems[:8]) + ("; and so on" if len(problems) > 8 else "")
-        raise BrokenArchive(archive.name, "weights.th", f"does not fit its configuration: {shown}")
-    model.load_state_dict(given, strict=True)
-
-
-def _dimensions(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a single number"
 
 
 def _pad_as_0_9(model: nn.Module, indexer: TextIndexer) -> None:

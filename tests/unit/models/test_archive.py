@@ -238,3 +238,11 @@ def test_a_refusal_names_no_path_of_this_machine(tmp_path: Path) -> None:
         load_classifier(path)
     assert str(tmp_path) not in str(refusal.value)
     assert refusal.value.archive == "named"
+
+
+def test_a_checkpoint_may_lie_in_one_folder(tmp_path: Path) -> None:
+    files = {f"bert/{name}": data for name, data in members().items()}
+    assert open_archive(packed(tmp_path / "packed.tar.gz", files)).config == CONFIG
+    files |= {f"other/{name}": data for name, data in members().items()}
+    with pytest.raises(BrokenArchive, match=r"config\.json"):
+        open_archive(packed(tmp_path / "two.tar.gz", files))
