@@ -85,13 +85,15 @@ def predict(
     from app.answers import AnswerOptions  # noqa: PLC0415
     from app.device import choose_device  # noqa: PLC0415
     from app.offline import OfflinePredictor  # noqa: PLC0415
+    from models.errors import ArchiveError  # noqa: PLC0415
 
     try:
         chosen = choose_device(device)
-    except ValueError as error:
+        classifier = _load(archive, hub_dir)
+    except (ValueError, ArchiveError) as error:
         _fail(str(error))
     predictor = OfflinePredictor(
-        _load(archive, hub_dir),
+        classifier,
         chosen,
         options=AnswerOptions(top_k, logits),
         batch_items=max_batch_items,
@@ -124,9 +126,13 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
 ) -> None:
     """What an archive holds: kind, labels, inputs, source. Exits with 1 where it cannot be served."""
-    from app.inspection import as_table, facts  # noqa: PLC0415
+    from app.inspection import as_table, facts, problem  # noqa: PLC0415
+    from models.errors import ArchiveError  # noqa: PLC0415
 
-    found = facts(_load(archive, hub_dir))
+    try:
+        found = facts(_load(archive, hub_dir))
+    except ArchiveError as error:
+        found = problem(error)
     if as_json:
         import orjson  # noqa: PLC0415
 
@@ -135,19 +141,17 @@ def inspect(
         from rich.console import Console  # noqa: PLC0415
 
         Console().print(as_table(archive.name, found))
+    raise typer.Exit(1 if found["problems"] else 0)
 
 
 def _load(archive: Path, hub: Path | None) -> Classifier:
-    from models.errors import ArchiveError  # noqa: PLC0415
+    """Raises ArchiveError."""
     from models.loading import load_classifier  # noqa: PLC0415
 
     if not archive.exists():
         _fail(f"there is no archive at {str(archive)!r}.")
     settings_from({})
-    try:
-        return load_classifier(archive, hub=hub)
-    except ArchiveError as error:
-        _fail(str(error))
+    return load_classifier(archive, hub=hub)
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from models.classifier import Classifier
+from models.errors import ArchiveError
 
 
 def facts(classifier: Classifier) -> dict[str, Any]:
@@ -24,11 +25,21 @@ def facts(classifier: Classifier) -> dict[str, Any]:
         "source": {"library": source.library, "versions": source.versions, "architecture": source.architecture},
         "parameters": classifier.parameters,
         "padding_safe": classifier.padding_safe,
+        "problems": [],
     }
+
+
+def problem(error: ArchiveError) -> dict[str, Any]:
+    """Why there are no facts. JSON-ready."""
+    return {"problems": [{"error": type(error).__name__, "member": error.member, "reason": error.reason}]}
 
 
 def as_table(title: str, found: Mapping[str, Any]) -> Table:
     table = Table(title=title, show_header=False, title_justify="left")
+    for one in found["problems"]:
+        table.add_row(one["error"], f"{one['member']}: {one['reason']}" if one["member"] else one["reason"])
+    if found["problems"]:
+        return table
     source = found["source"]
     rows = {
         "kind": found["kind"] + (", several labels at once" if found["multilabel"] else ""),

@@ -25,12 +25,13 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: list[structlog.types.Processor]
-    if settings.log_format == "json":
+    on_terminal = sys.stdout.isatty()
+    if settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal):
         renderer = [_TRACEBACKS, structlog.processors.JSONRenderer(_json)]
         factory: Any = structlog.BytesLoggerFactory(sys.stdout.buffer)
     else:
         renderer = [
-            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            structlog.dev.ConsoleRenderer(colors=on_terminal, exception_formatter=structlog.dev.plain_traceback)
         ]
         factory = structlog.PrintLoggerFactory(sys.stdout)
     structlog.configure(

@@ -10,9 +10,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from app.settings import Settings
-
-ENVIRONMENT_PREFIX = "VITRINE_"
+from app.settings import PREFIX, Settings
 
 
 def with_settings(command: Callable[[Settings], None]) -> Callable[..., None]:
@@ -60,4 +58,4 @@ def _option(name: str, field: FieldInfo) -> Any:
     if isinstance(field.default, bool):
         default = "on" if field.default else "off"
     shown = f"{field.description} Default: {default}." if default else field.description
-    return typer.Option(option, help=f"{shown} ({ENVIRONMENT_PREFIX}{name.upper()})", show_default=False)
+    return typer.Option(option, help=f"{shown} ({PREFIX}{name.upper()})", show_default=False)

@@ -2,7 +2,7 @@
 
 serving ──SIGTERM──► not ready, still serving ──drain_delay_s──► closed to new, answering ──► exit 0
    │                        └── a second signal skips the delay, a third one the answers
-   └── device lost ──► exit 70
+   └── device lost, or stuck ──► exit 70
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from app.catalog import Load
 from app.logging import configure_logging
 from app.main import create_app
 from app.service import Service
-from app.settings import Settings
+from app.settings import Settings, unknown_variables
 
 log = structlog.get_logger(__name__)
 
-EXIT_DEVICE_LOST = 70
+EXIT_NOT_LIVE = 70
 """EX_SOFTWARE of sysexits.h: a supervisor starts another process."""
 KEEP_ALIVE_S = 75
 """Longer than load balancers keep idle connections (60 s), so that it is they who close."""
@@ -70,6 +70,8 @@ class Server(uvicorn.Server):
 def serve(settings: Settings, *, load: Load | None = None) -> int:
     """Serve until told to stop; the exit status of the process."""
     configure_logging(settings)
+    if unknown := unknown_variables():
+        log.warning("unknown variables", names=unknown, hint="No setting reads them; see vitrine serve --help.")
     app = create_app(settings, load=load)
     config = uvicorn.Config(
         app,
@@ -86,10 +88,9 @@ def serve(settings: Settings, *, load: Load | None = None) -> int:
     )
     service: Service = app.state.service
     Server(config, service).run()
-    status = EXIT_DEVICE_LOST if service.device_lost else 0
+    status = EXIT_NOT_LIVE if service.not_live else 0
     log.info("stopped", status=status)
-    if service.lane.busy_s:
-        # The device does not come back: a normal exit would wait for its thread for ever.
+    if service.busy:
         sys.stdout.flush()
-        os._exit(status or EXIT_DEVICE_LOST)
+        os._exit(status)  # a normal exit waits for every thread, and this one may never end
     return status

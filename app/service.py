@@ -95,6 +95,11 @@ class Service:
             return "No model could be loaded. GET /v1/models says why."
         return None
 
+    @property
+    def busy(self) -> bool:
+        """True while a thread is at the device or loads a model."""
+        return bool(self.lane.busy_s) or not self.loaded
+
     async def close(self) -> None:
         """Answer what was admitted, then let go of the threads."""
         self.draining = True

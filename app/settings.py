@@ -14,10 +14,13 @@ MiB = 1 << 20
 GiB = 1 << 30
 
 
+PREFIX = "VITRINE_"
+
+
 class Settings(BaseSettings):
     """Read from VITRINE_* variables; options of `vitrine serve` go before them."""
 
-    model_config = SettingsConfigDict(env_prefix="VITRINE_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     store: Path = Field(Path("store"), description="Directory of the models: archives, unpacked or not.")
     hub_dir: Path | None = Field(None, description="Directory of the transformers that archives name.")
@@ -62,7 +65,9 @@ class Settings(BaseSettings):
         120.0, gt=0, description="A device busy with one batch for longer is not live, in s."
     )
 
-    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text to read.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="json is one object a line, console is text to read; auto is console on a terminal."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
     access_log: bool = Field(True, description="Log a line for each request.")
 
@@ -97,3 +102,9 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{lesser} ({low}) is above {greater} ({high}), but {reason}. Lower {lesser} or raise {greater}."
             )
+
+
+def unknown_variables() -> list[str]:
+    """VITRINE_* variables that no setting reads: likely misspelt."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)

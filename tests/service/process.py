@@ -48,7 +48,7 @@ class ServerProcess:
             time.sleep(0.02)
         raise AssertionError((event, self.lines))
 
-    def wait_ready(self) -> None:
+    def wait_loaded(self) -> None:
         self._wait_for("loaded")
 
     def terminate(self) -> None:
@@ -64,8 +64,8 @@ class ServerProcess:
 
 
 @contextmanager
-def running(store: Path, **settings: Any) -> Iterator[ServerProcess]:
-    """A server of the tiny classifiers in `store`; ended with the block."""
+def running(store: Path, *, loaded: bool = True, **settings: Any) -> Iterator[ServerProcess]:
+    """A server of the tiny classifiers in `store`, once they are loaded; ended with the block."""
     given = {"store": store, "port": 0, "drain_delay_s": 0, "log_level": "info"} | settings
     environment = {f"VITRINE_{name.upper()}": str(value) for name, value in given.items()}
     process = subprocess.Popen(
@@ -78,7 +78,8 @@ def running(store: Path, **settings: Any) -> Iterator[ServerProcess]:
     )
     try:
         server = ServerProcess(process)
-        server.wait_ready()
+        if loaded:
+            server.wait_loaded()
         yield server
     finally:
         process.kill()

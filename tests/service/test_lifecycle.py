@@ -94,6 +94,30 @@ def test_a_batch_that_never_ends_does_not_keep_the_process(slow_store):
         assert server.exit_status(10) != 0
 
 
+def test_sigterm_while_models_load_ends_at_once(tmp_path):
+    write_tiny(tmp_path, "mood", labels=["good", "bad"], load_seconds=30)
+    with running(tmp_path, loaded=False) as server:
+        with server.client() as client:
+            assert client.get("/v2/health/live").status_code == 200
+            assert client.get("/v2/health/ready").status_code == 503
+            assert client.get("/health/startup").status_code == 503
+            loading = client.post(PREDICT, json={"instances": ["a"]})
+            assert loading.status_code == 503
+            assert loading.json()["code"] == "model_loading"
+            assert int(loading.headers["retry-after"]) > 0
+        server.terminate()
+        assert server.exit_status(10) == 0
+
+
+def test_a_taken_port_is_said(slow_store):
+    with running(slow_store) as server:
+        port = server.url.rpartition(":")[2]
+        command = [sys.executable, "-m", "app.cli", "serve", "--store", str(slow_store), "--port", port]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode != 0
+        assert "address already in use" in done.stdout + done.stderr
+
+
 def test_a_lost_device_ends_the_process_with_an_error(slow_store):
     with running(slow_store) as server:
         with server.client() as client:

@@ -109,6 +109,7 @@ class TinyClassifier(Classifier):
 def load_tiny(path: Path) -> Classifier:
     try:
         config = json.loads(path.read_text())
+        time.sleep(config.get("load_seconds", 0))
         return TinyClassifier(
             config["labels"],
             multilabel=config.get("multilabel", False),
