@@ -29,6 +29,8 @@ EXIT_NOT_LIVE = 70
 """EX_SOFTWARE of sysexits.h: a supervisor starts another process."""
 KEEP_ALIVE_S = 75
 """Longer than load balancers keep idle connections (60 s), so that it is they who close."""
+LAST_REQUESTS_S = 0.25
+"""After no connection is accepted any more: for requests that are on their way over those that are open."""
 
 
 class Server(uvicorn.Server):
@@ -47,6 +49,12 @@ class Server(uvicorn.Server):
             for listener in server.sockets:
                 host, port = listener.getsockname()[:2]
                 log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(LAST_REQUESTS_S)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:

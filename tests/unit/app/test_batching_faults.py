@@ -206,6 +206,14 @@ async def test_close_fails_what_is_left():
         assert isinstance((await request)[0], ShuttingDown)
 
 
+async def test_a_lane_that_is_cancelled_leaves_no_future_open():
+    async def execute(batch):
+        raise asyncio.CancelledError
+
+    rows = await asyncio.wait_for(Batcher(execute, LIMITS).submit(Doubling(), [1, 2], tokens(5, 5)), 1)
+    assert all(isinstance(row, BrokenClassifier) for row in rows)
+
+
 async def test_a_failing_observer_harms_nobody():
     def observer(report):
         raise Poison
