@@ -245,8 +245,8 @@ class Batcher:
     async def _run(self, batch: Batch) -> None:
         started = _now()
         try:
-            await self._attempt(batch)
-            self._measure(batch, started)
+            if await self._attempt(batch):
+                self._measure(batch, started)
         except DeviceLost:
             self._lose_device()
         finally:
@@ -254,12 +254,17 @@ class Batcher:
             del self._running[batch]
             self._dispatch()
 
-    async def _attempt(self, batch: Batch, *, again: bool = True) -> None:
-        """Settle every instance; where the batch fails do so by halves, so that only the culprit fails."""
+    async def _attempt(self, batch: Batch, *, again: bool = True) -> bool:
+        """Settle every instance; where the batch fails do so by halves, so that only the culprit fails.
+
+        True where it ran as it was, so that its time says something of such batches.
+        """
         if not batch.wanted:
-            return
+            return False
         try:
             rows = await self.execute(batch)
+            if not batch.wanted:
+                return False
             if len(rows) != len(batch.items):
                 raise BrokenClassifier(f"{len(batch.items)} instances went in and {len(rows)} rows came out")
         except DeviceLost:
@@ -274,10 +279,11 @@ class Batcher:
                 await self._attempt(batch, again=False)
             else:
                 batch.settle(error)
-        else:
-            self._recover()
-            for item, row in zip(batch.items, rows, strict=True):
-                item.settle(row)
+            return False
+        self._recover()
+        for item, row in zip(batch.items, rows, strict=True):
+            item.settle(row)
+        return True
 
     def _recover(self) -> None:
         share = math.ceil(self.limits.batch_tokens * BUDGET_RECOVERY)

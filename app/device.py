@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
+import structlog
 import torch
 
 from app import batch as batches
 from app.errors import DeviceLost, OutOfMemory
 from models.classifier import Batch
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -72,19 +76,28 @@ class DeviceLane:
         try:
             return function(*args)
         except (RuntimeError, MemoryError) as error:
-            raise self._named(error) from error
+            named = self._named(error)
+            if named is error:
+                raise
+            raise named from None
         finally:
             self._busy_since = None
 
     def _named(self, error: RuntimeError | MemoryError) -> Exception:
         """What the service calls an error of torch."""
         if _is_out_of_memory(error):
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+            self._free(error)
             return OutOfMemory()
         if self.device.type == "cuda" and not self._device_works():
+            log.critical("device error", device=str(self.device), error=str(error))
             return DeviceLost()
         return error
+
+    def _free(self, error: BaseException) -> None:
+        """The error's frames hold the tensors of the failed batch, for which a second try needs the room."""
+        traceback.clear_frames(error.__traceback__)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _device_works(self) -> bool:
         """A CUDA error that spoils the context (a failed kernel assert, say) makes every later call fail too."""

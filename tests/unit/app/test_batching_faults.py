@@ -214,6 +214,15 @@ async def test_a_lane_that_is_cancelled_leaves_no_future_open():
     assert all(isinstance(row, BrokenClassifier) for row in rows)
 
 
+async def test_only_batches_that_ran_as_they_were_are_reported():
+    reports = []
+    batcher = Batcher(Lane(fault=poisoned_by(3)).execute, LIMITS, on_batch=reports.append)
+    await batcher.submit(Doubling(), range(8), tokens(*[5] * 8))
+    assert reports == []
+    await batcher.submit(Doubling(), [1, 2], tokens(5, 7))
+    assert [(len(report.batch.items), report.batch.padded_tokens) for report in reports] == [(2, 14)]
+
+
 async def test_a_failing_observer_harms_nobody():
     def observer(report):
         raise Poison

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 
 import pytest
@@ -98,6 +99,20 @@ async def test_errors_of_memory_have_one_name(lane, error):
 
     with pytest.raises(OutOfMemory):
         await lane.call(fail)
+
+
+async def test_what_ran_out_of_memory_holds_none_of_it_when_it_is_tried_again(lane):
+    held = []
+
+    def fill_up():
+        activations = torch.zeros(1000)
+        held.append(weakref.ref(activations))
+        raise torch.OutOfMemoryError("full")
+
+    with pytest.raises(OutOfMemory) as caught:
+        await lane.call(fill_up)
+    assert caught.value is not None
+    assert held[0]() is None
 
 
 async def test_a_real_allocation_that_is_too_large_is_out_of_memory(lane):
