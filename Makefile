@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test lint lock clean
+.PHONY: help install install-dev serve test lint docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lint: install-dev ## ruff (lint and format) and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+docs: install ## write the pages that are made from the code
+	@$(BIN)/python -m app.settings_page > docs/settings.md
 
 lock: ## resolve pyproject.toml into the two lock files (needs uv)
 	@uv pip compile --quiet pyproject.toml --python-version 3.11 --no-annotate --no-header \
