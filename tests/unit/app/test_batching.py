@@ -49,7 +49,7 @@ async def test_a_free_lane_takes_a_single_instance_at_once():
     batcher = Batcher(lane.execute, limits())
     started = asyncio.get_running_loop().time()
     await batcher.submit(Doubling(), [1], tokens(5))
-    assert asyncio.get_running_loop().time() - started < 0.05
+    assert asyncio.get_running_loop().time() - started < 0.5
 
 
 async def test_a_part_full_batch_waits_for_company_only_as_long_as_it_was_told_to():

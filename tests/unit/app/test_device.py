@@ -87,7 +87,7 @@ async def test_the_lane_says_how_long_it_has_been_busy(lane):
     assert lane.busy_s == 0
     call = asyncio.create_task(lane.call(time.sleep, 0.2))
     await asyncio.sleep(0.1)
-    assert 0.05 < lane.busy_s < 0.2
+    assert lane.busy_s > 0.05
     await call
     assert lane.busy_s == 0
 
