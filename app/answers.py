@@ -40,7 +40,7 @@ def prediction(
         answer["scores"] = [{"label": one.label, "score": one.score, "logit": one.logit} for one in shown]
     else:
         answer["scores"] = [{"label": one.label, "score": one.score} for one in shown]
-    answer["warnings"] = [truncation(name) for name in features.truncated]
+    answer["warnings"] = [*features.warnings, *map(truncation, features.truncated)]
     return answer
 
 

@@ -10,8 +10,8 @@ from app.settings import Settings
 
 HEAD = """# Settings
 
-Made by `make docs` from `app/settings.py`. Each is an option of `vitrine serve` (`--max-batch-items`) and an environment
-variable (`VITRINE_MAX_BATCH_ITEMS`); the option goes first.
+Made by `make docs` from `app/settings.py`. Each is an option of `vitrine serve` (`--max-batch-items`) and an
+environment variable (`VITRINE_MAX_BATCH_ITEMS`); the option goes first.
 
 | setting | default | |
 |---|---|---|

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,13 +63,22 @@ class ServerProcess:
         return httpx.Client(base_url=self.url, timeout=20, **options)
 
 
+TINY = ("-m", "tests.service.serve_tiny")
+VITRINE = ("-m", "app.cli", "serve")
+
+
 @contextmanager
-def running(store: Path, *, loaded: bool = True, **settings: Any) -> Iterator[ServerProcess]:
-    """A server of the tiny classifiers in `store`, once they are loaded; ended with the block."""
+def running(
+    store: Path, *, loaded: bool = True, command: Sequence[str] = TINY, **settings: Any
+) -> Iterator[ServerProcess]:
+    """A server of what is in `store` (tiny classifiers, unless `command` is VITRINE), once it is loaded.
+
+    It ends with the block.
+    """
     given = {"store": store, "port": 0, "drain_delay_s": 0, "log_level": "info"} | settings
     environment = {f"VITRINE_{name.upper()}": str(value) for name, value in given.items()}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.service.serve_tiny"],
+        [sys.executable, *command],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,

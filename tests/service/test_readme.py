@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.service.process import VITRINE, running
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SCORE = 0.02
@@ -34,16 +36,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(store: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "app.cli", "serve", "--store", str(store), "--port", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    try:
-        url = next(match[1] for line in process.stdout if (match := re.search(r"(http://127\.0\.0\.1:\d+)", line)))
-        next(line for line in process.stdout if '"loaded"' in line)
-        yield url
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    with running(store, command=VITRINE) as process:
+        yield process.url
 
 
 def curls() -> list[tuple[str, str, str]]:
