@@ -121,7 +121,7 @@ with _stand_ins():
     )
     from allennlp.nn import Activation, InitializerApplicator, RegularizerApplicator
     from allennlp.nn.util import get_text_field_mask, get_token_ids_from_text_field_tensors
-    from allennlp.training.metrics import CategoricalAccuracy, F1Measure
+    from allennlp.training.metrics import CategoricalAccuracy, F1Measure, FBetaMeasure, FBetaMultiLabelMeasure
 
 __all__ = [
     "Activation",
@@ -135,6 +135,8 @@ __all__ = [
     "ConfigurationError",
     "Embedding",
     "F1Measure",
+    "FBetaMeasure",
+    "FBetaMultiLabelMeasure",
     "FeedForward",
     "FeedForwardEncoder",
     "FromParams",

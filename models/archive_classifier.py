@@ -22,8 +22,6 @@ class ArchiveClassifier(Classifier):
     `model.encode` takes the inputs of the reader in their order, as AllenNLP's TextFieldTensors.
     """
 
-    multilabel = False
-
     def __init__(
         self,
         *,
@@ -33,11 +31,13 @@ class ArchiveClassifier(Classifier):
         label_set: LabelSet,
         source: Source,
         requirements: Requirements,
+        multilabel: bool = False,
     ) -> None:
         self._reader = reader
         self._indexer = indexer
         self._requirements = requirements
         self.model = model.eval().requires_grad_(False)
+        self.multilabel = multilabel
         self.kind = reader.kind
         self.inputs = reader.inputs
         self.source = source
@@ -53,17 +53,17 @@ class ArchiveClassifier(Classifier):
         for name, texts in reading.inputs.items():
             inputs[name] = [self._indexer.index(tokens) for tokens in texts]
             longest = max(text.length for text in inputs[name])
-            self._check(name, inputs[name], longest)
+            self._check(name, inputs[name])
             if name not in truncated and any(text.cut for text in inputs[name]):
                 truncated.append(name)
             shape.append((len(texts), longest))
         return Features(inputs, tuple(shape), tuple(truncated), tuple(reading.warnings))
 
-    def _check(self, name: str, texts: Sequence[IndexedText], longest: int) -> None:
+    def _check(self, name: str, texts: Sequence[IndexedText]) -> None:
         """Refuses what the original could not have encoded alone."""
         needs = self._requirements
         words = max(len(text.tokens) for text in texts)
-        if words < needs.words or longest < needs.positions:
+        if words < needs.words or max(text.vectors for text in texts) < needs.positions:
             least = max(needs.words, needs.positions)
             raise InvalidInstance(f"{name!r} has {words} tokens; this classifier needs at least {least}.", name)
         if len(texts) < needs.texts:

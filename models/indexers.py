@@ -61,6 +61,10 @@ class Indexer(ABC):
     def length(self, columns: Columns) -> int:
         """How many positions the columns take."""
 
+    def vectors(self, columns: Columns) -> int:
+        """How many vectors they are embedded as."""
+        return self.length(columns)
+
     @abstractmethod
     def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
         """Columns of many texts -> padded tensors (texts, width, ...). `width` is that of the longest, at least."""
@@ -266,6 +270,10 @@ class TransformerPieces(Indexer):
 
     def length(self, columns: Columns) -> int:
         return len(columns["token_ids"])
+
+    def vectors(self, columns: Columns) -> int:
+        words: int = columns["words"]
+        return words
 
     def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
         words = [text["words"] for text in texts]

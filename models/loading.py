@@ -15,6 +15,7 @@ from models.architectures import ALLENNLP, check_model_type, head_of, label_name
 from models.archive import Archive, ArchiveLimits, open_archive
 from models.archive_classifier import ArchiveClassifier
 from models.basic_classifier import EncodingBasicClassifier
+from models.biome_pipeline import build_pipeline, is_pipeline
 from models.checkpoint import build_checkpoint, is_checkpoint
 from models.classifier import Classifier, LabelSet, Source
 from models.errors import ArchiveError, BrokenArchive, MissingFiles, UnsupportedArchive
@@ -40,7 +41,7 @@ def load_classifier(path: Path, *, hub: Path | None = None, limits: ArchiveLimit
     archive = open_archive(path, limits or ArchiveLimits())
     with hub_files.using(hub):
         try:
-            return build_checkpoint(archive) if is_checkpoint(archive.config) else build_classifier(archive)
+            return _build(archive)
         except ArchiveError:
             raise
         except hub_files.NotInHub as error:
@@ -50,6 +51,14 @@ def load_classifier(path: Path, *, hub: Path | None = None, limits: ArchiveLimit
         except (KeyError, IndexError, AttributeError, RuntimeError, OSError, RecursionError) as error:
             reason = f"does not describe a model that can be built ({type(error).__name__}: {_sentence(error)})"
             raise BrokenArchive(archive.name, "config.json", reason) from error
+
+
+def _build(archive: Archive) -> Classifier:
+    if is_checkpoint(archive.config):
+        return build_checkpoint(archive)
+    if is_pipeline(archive.config):
+        return build_pipeline(archive)
+    return build_classifier(archive)
 
 
 def build_classifier(archive: Archive) -> ArchiveClassifier:

@@ -6,7 +6,7 @@ the batch of one decides, and it decides before anything is queued.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ from models.multifield_bimpm import MultifieldBiMpm
 from models.recurrent import AllStates, FinalState
 from models.sequence_classifier_base import SequenceClassifierBase
 from models.text_field_embedder import CharacterEncoder
+from models.time_distributed_encoder import TimeDistributedEncoder
 
 UNPADDED = (
     AllStates,
@@ -39,8 +40,9 @@ UNPADDED = (
     FeedForwardEncoder,
     FinalState,
     PassThroughEncoder,
+    TimeDistributedEncoder,
 )
-"""Encoders whose answer for a row does not depend on its padding."""
+"""Encoders whose answer for a row does not depend on its padding (what TimeDistributedEncoder wraps counts too)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,11 @@ class Requirements:
 
 def requirements_of(model: nn.Module) -> Requirements:
     """Raises ValueError for a model whose fields are read by an encoder that would mix the instances of a batch."""
-    token_encoders, field_encoders = _encoders(model)
+    return requirements_for(model, *_encoders(model))
+
+
+def requirements_for(model: nn.Module, token_encoders: Sequence[Any], field_encoders: Sequence[Any]) -> Requirements:
+    """As `requirements_of`, for a model with these encoders over the tokens of a text and over its texts."""
     if any(not isinstance(encoder, UNPADDED) for encoder in field_encoders):
         raise ValueError("an encoder over fields must be gru, lstm, rnn, cnn, boe, feedforward or pass_through")
     mismatched = any(isinstance(module, PretrainedTransformerMismatchedEmbedder) for module in model.modules())

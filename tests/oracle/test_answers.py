@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import pytest
 import torch
 
 from models.classifier import Classifier, Features, probabilities
 from models.errors import InvalidInstance
+from models.transformer_tokenizer import WordPieces
 from tests.oracle.oracles import ORACLES, Oracle
 
 PROBABILITY = 1e-5
@@ -85,11 +87,22 @@ def test_what_the_original_refused_is_refused(oracle: Oracle, classifier: Classi
 
 
 def test_tokens_are_the_originals(oracle: Oracle, classifier: Classifier) -> None:
-    recorded = [case for case in oracle.document["cases"] if case.get("tokens", case.get("debug", {}).get("tokens"))]
-    for case in recorded:
-        tokens = case.get("tokens") or case["debug"]["tokens"]
-        wanted = tokens if isinstance(tokens, dict) else {"tokens": tokens}
-        found = classifier.featurize(case["input"]).inputs
-        for name, texts in wanted.items():
-            lists = texts if isinstance(texts[0], list) else [texts]
-            assert [[token.text for token in text.tokens] for text in found[name]] == lists
+    for case in oracle.document["cases"]:
+        wanted = oracle.tokens(case)
+        if wanted:
+            inputs = classifier.featurize(case["input"]).inputs
+            found = [listed(text.tokens) for texts in inputs.values() for text in texts]
+            assert [[text for text, _, _ in tokens] for tokens in found] == texts_of(wanted)
+            for tokens, recorded in zip(found, wanted, strict=True):
+                for (_, start, end), token in zip(tokens, recorded, strict=True):
+                    assert token.get("end") is None or (start, end) == (token["start"], token["end"])
+
+
+def listed(tokens: Any) -> list[tuple[str, int, int]]:
+    if isinstance(tokens, WordPieces):
+        return list(zip(tokens.texts, tokens.starts, tokens.ends, strict=True))
+    return [(token.text, token.start, token.end) for token in tokens]
+
+
+def texts_of(tokens: list[list[Mapping[str, Any]]]) -> list[list[str]]:
+    return [[token["text"] for token in text] for text in tokens]

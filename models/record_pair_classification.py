@@ -1,0 +1,133 @@
+"""biome.text's RecordPairClassification: how are two records related?"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.allennlp_compat import BiMpmMatching, InitializerApplicator, TextFieldTensors, get_text_field_mask
+from models.biome_tokenizer import Clipper
+from models.classification_head import ClassificationHead, LabelledReading, LabelWeights
+from models.classifier import InputSchema
+from models.cnn import run_seq2vec
+from models.component_configuration import (
+    BiMpmMatchingConfiguration,
+    FeedForwardConfiguration,
+    Seq2SeqEncoderConfiguration,
+    Seq2VecEncoderConfiguration,
+)
+from models.head_schema import TEXTS, schema_of
+from models.model_backbone import ModelBackbone
+from models.time_distributed_encoder import TimeDistributedEncoder
+
+
+class RecordPairClassification(ClassificationHead):
+    """BiMPM (Wang et al., 2017, https://arxiv.org/abs/1702.03814) over the data fields of two records.
+
+    Each record: encoder -> field encoder, one vector per field -> record encoder over the fields. The two are matched,
+    field against field; the matchings of each record are aggregated, and both together classified.
+
+    With `matcher_backward` the forward matcher gets the first half of the record encoding and the backward matcher the
+    second; without it, the forward matcher gets all of it.
+    """
+
+    kind = "record_pair"
+    lists = True
+
+    def __init__(
+        self,
+        backbone: ModelBackbone,
+        labels: list[str],
+        field_encoder: Seq2VecEncoderConfiguration,
+        record_encoder: Seq2SeqEncoderConfiguration,
+        matcher_forward: BiMpmMatchingConfiguration,
+        aggregator: Seq2VecEncoderConfiguration,
+        classifier_feedforward: FeedForwardConfiguration,
+        matcher_backward: BiMpmMatchingConfiguration | None = None,
+        dropout: float = 0.1,
+        initializer: InitializerApplicator | None = None,
+        label_weights: LabelWeights | None = None,
+    ) -> None:
+        super().__init__(backbone, labels, label_weights=label_weights)
+        backbone.encoder = TimeDistributedEncoder(backbone.encoder)
+        encoder = field_encoder.input_dim(backbone.encoder.get_output_dim()).compile()
+        self._field_encoder = TimeDistributedEncoder(encoder)
+        self._record_encoder = record_encoder.input_dim(encoder.get_output_dim()).compile()
+        dim = self._record_encoder.get_output_dim() // (2 if matcher_backward else 1)
+        self._matcher_forward: BiMpmMatching = matcher_forward.input_dim(dim).compile()
+        self._matcher_backward: BiMpmMatching | None = (
+            matcher_backward.input_dim(dim).compile() if matcher_backward else None
+        )
+        matching_dim = sum(matcher.get_output_dim() for matcher in self._matchers())
+        self._aggregator = aggregator.input_dim(matching_dim).compile()
+        pair_dim = 2 * self._aggregator.get_output_dim()
+        self._classifier_feedforward = classifier_feedforward.input_dim(pair_dim).compile()
+        self._output_layer = nn.Linear(self._classifier_feedforward.get_output_dim(), self.num_labels)
+        self._dropout = nn.Dropout(dropout)
+        if initializer is not None:
+            initializer(self)
+
+    def _matchers(self) -> list[BiMpmMatching]:
+        return [matcher for matcher in (self._matcher_forward, self._matcher_backward) if matcher is not None]
+
+    @property
+    def last_layer(self) -> nn.Linear:
+        return self._output_layer
+
+    def inputs(self) -> list[str]:
+        return ["record1", "record2"]
+
+    def schema(self) -> InputSchema:
+        first, second = {"name": "Blue Noodle Bar", "city": "Leeds"}, {"name": "The Blue Noodle Bar", "city": "Leeds"}
+        return schema_of({"record1": TEXTS, "record2": TEXTS}, {"record1": first, "record2": second})
+
+    def encoders(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        over_tokens = [self.backbone.encoder.encoder, self._field_encoder.encoder]
+        return over_tokens, [self._record_encoder, self._aggregator]
+
+    def featurize(self, record1: Any, record2: Any, label: str | None = None) -> LabelledReading:
+        """Raises InvalidInstance for what the original refused."""
+        reading = LabelledReading({})
+        for name, record in (("record1", record1), ("record2", record2)):
+            clip = Clipper()
+            reading.inputs[name] = self.backbone.featurizer(record, name, clip)
+            reading.truncated += [name] if clip.clipped else []
+        return self.add_label(reading, label)
+
+    def encode(self, record1: TextFieldTensors, record2: TextFieldTensors) -> Tensor:
+        """Twice (batch, fields, tokens) ids -> (batch, dim)."""
+        return self.match_fields(*self.encode_fields(record1), *self.encode_fields(record2))
+
+    def encode_fields(self, record: TextFieldTensors) -> tuple[Tensor, Tensor]:
+        """(batch, fields, tokens) ids -> a vector for each field (batch, fields, dim), and their mask."""
+        mask = get_text_field_mask(record, num_wrapping_dims=1)
+        # (batch, fields, tokens, dim)
+        encoded = self._dropout(self.backbone(record, mask, num_wrapping_dims=1))
+        fields = self._field_encoder(encoded, mask=mask, extent=self._token_extent(mask))
+        return self._dropout(fields), mask.any(dim=-1)
+
+    def match_fields(self, fields1: Tensor, mask1: Tensor, fields2: Tensor, mask2: Tensor) -> Tensor:
+        """Twice (batch, fields, dim), (batch, fields) -> (batch, dim)."""
+        encoded1 = self._dropout(self._record_encoder(fields1, mask=mask1))
+        encoded2 = self._dropout(self._record_encoder(fields2, mask=mask2))
+        matchers = self._matchers()
+        halves = zip(
+            matchers, encoded1.chunk(len(matchers), dim=-1), encoded2.chunk(len(matchers), dim=-1), strict=True
+        )
+        matchings = [matcher(half1, mask1, half2, mask2) for matcher, half1, half2 in halves]
+        sides = [torch.cat([vector for matching in matchings for vector in matching[side]], dim=2) for side in (0, 1)]
+        pair = [self._aggregate(side, mask) for side, mask in zip(sides, (mask1, mask2), strict=True)]
+        # (batch, 2 * aggregator dim) -> (batch, dim)
+        encoded: Tensor = self._classifier_feedforward(torch.cat(pair, dim=-1))
+        return encoded
+
+    def _aggregate(self, matchings: Tensor, mask: Tensor) -> Tensor:
+        """(batch, fields, matching dim), (batch, fields) -> (batch, aggregator dim)."""
+        aggregated = run_seq2vec(self._aggregator, self._dropout(matchings), mask, self._text_extent(mask))
+        return self._dropout(aggregated)
+
+    def forward(
+        self, record1: TextFieldTensors, record2: TextFieldTensors, label: Tensor | None = None
+    ) -> dict[str, Any]:
+        """Twice (batch, fields, tokens) ids and (batch,) label indices -> what `output` gives."""
+        return self.output(self._output_layer(self.encode(record1, record2)), label)
