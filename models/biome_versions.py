@@ -3,9 +3,9 @@
 An archive does not say which version wrote it; its configuration does, by the options that it has:
 
     version    tokenizer section has                         head section may have
-    1.0        lang, no remove_space_tokens                  tokens_pooler, sentences_*
-    2.0, 2.1   lang, remove_space_tokens                     tokens_pooler, sentences_*
-    2.2        lang, remove_space_tokens                     token_pooler, sentence_*
+    1.0        lang                                          tokens_pooler, sentences_*
+    2.0, 2.1   lang, remove_space_tokens and others          tokens_pooler, sentences_*
+    2.2        lang, remove_space_tokens and others          token_pooler, sentence_*
     3.0        spacy_model, max_sequence_length              token_pooler, sentence_*
     3.1 - 3.3  truncate_input, spacy_model                   token_pooler, sentence_*
 
@@ -30,6 +30,9 @@ PLURAL_NAMES = {
     "sentences_pooler": "sentence_pooler",
 }
 """Head options, and the modules in the weights, as they were called until 2.1 and from 2.2 on."""
+
+NEW_IN_2 = {"remove_space_tokens", "use_spacy_tokens", "use_transformers"}
+"""Tokenizer options that 1.0 does not have."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def version_of(tokenizer: Mapping[str, Any], head: Iterable[str]) -> BiomeVersio
         return V3_1
     if "spacy_model" in tokenizer:
         return V3_0
-    if "remove_space_tokens" in tokenizer:
+    if NEW_IN_2 & tokenizer.keys():
         return V2_0 if PLURAL_NAMES.keys() & set(head) else V2_2
     if "lang" in tokenizer:
         return V1_0
