@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from models.allennlp_compat import Params, Vocabulary
+from models.allennlp_compat import CnnEncoder, Params, Vocabulary
 from models.archive import Archive
 from models.archive_classifier import ArchiveClassifier
 from models.biome_tokenizer import build_tokenizer
@@ -122,7 +122,10 @@ def renamed_weights(weights: Mapping[str, Tensor], renamed: Mapping[str, str]) -
 
 
 def _requirements(head: ClassificationHead) -> Requirements:
-    needs = requirements_for(head, *head.encoders())
-    has_characters = any(isinstance(module, CharacterEncoder) for module in head.modules())
+    over_tokens, over_texts = head.encoders()
+    needs = requirements_for(head, over_tokens, over_texts)
     # AllenNLP's character indexer gives a text without tokens a tensor of too few dimensions.
-    return replace(needs, words=max(needs.words, int(has_characters)))
+    words = int(any(isinstance(module, CharacterEncoder) for module in head.modules()))
+    # A mask does not tell a text without tokens from padding, and the CNN of 1.0 pools over the former only.
+    told_apart = not (head.pools_over_padding and any(isinstance(encoder, CnnEncoder) for encoder in over_texts))
+    return replace(needs, words=max(needs.words, words), padding_safe=needs.padding_safe and told_apart)

@@ -151,11 +151,10 @@ class ClassificationHead(TaskHead):
         return longest.clamp(min=self.least_tokens).expand_as(lengths)
 
     def _text_extent(self, mask: Tensor) -> Tensor | None:
-        """How many texts each list has when alone, up to the last with tokens: (batch, texts) -> (batch,)."""
+        """How many texts each list has when alone: (batch, texts) -> (batch,). All lists of a batch have as many."""
         if not self.pools_over_padding:
             return None
-        positions = torch.arange(1, mask.size(-1) + 1, device=mask.device)
-        return (positions * mask).amax(dim=-1)
+        return torch.full((mask.size(0),), mask.size(-1), device=mask.device)
 
 
 def _metric_name(label: str) -> str:

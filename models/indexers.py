@@ -289,7 +289,12 @@ class TransformerPieces(Indexer):
         }
 
     def empty(self) -> Columns:
-        return {"words": 0, "token_ids": [], "type_ids": []}
+        if self._max_length is None:
+            return {"words": 0, "token_ids": [], "type_ids": []}
+        # Folded sequences are unfolded by where their special tokens are, so that padding needs some too.
+        start, _, end = self._tokenizer.split("")
+        ids = [*start.ids, self._tokenizer.padding_id, *end.ids]
+        return {"words": 0, "token_ids": ids, "type_ids": [0] * len(ids)}
 
 
 class MismatchedPieces(TransformerPieces):
