@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class Service:
         except ShuttingDown:
             return
         else:
+            _spare_the_collector()
             self.loaded = True
             states = [entry.state for entry in self.catalog.entries.values()]
             log.info("loaded", ready=states.count(State.READY), failed=states.count(State.FAILED))
@@ -113,6 +115,12 @@ class Service:
         self.batcher.close()
         for part in (self.featurizer, self.catalog, self.lane):
             part.close()
+
+
+def _spare_the_collector() -> None:
+    """What is loaded now stays: without this, each full collection walks through it, for 300 ms at a time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _batch_limits(settings: Settings) -> BatchLimits:
