@@ -98,26 +98,34 @@ with _stand_ins():
     from allennlp.modules import FeedForward, Seq2SeqEncoder, Seq2VecEncoder, TextFieldEmbedder, TimeDistributed
     from allennlp.modules.bimpm_matching import BiMpmMatching
     from allennlp.modules.seq2seq_encoders import (
+        AugmentedLstmSeq2SeqEncoder,
         FeedForwardEncoder,
         GruSeq2SeqEncoder,
         LstmSeq2SeqEncoder,
         PassThroughEncoder,
         RnnSeq2SeqEncoder,
+        StackedAlternatingLstmSeq2SeqEncoder,
+        StackedBidirectionalLstmSeq2SeqEncoder,
     )
     from allennlp.modules.seq2vec_encoders import (
+        AugmentedLstmSeq2VecEncoder,
         BagOfEmbeddingsEncoder,
         ClsPooler,
         CnnEncoder,
         GruSeq2VecEncoder,
         LstmSeq2VecEncoder,
         RnnSeq2VecEncoder,
+        StackedAlternatingLstmSeq2VecEncoder,
+        StackedBidirectionalLstmSeq2VecEncoder,
     )
     from allennlp.modules.text_field_embedders import BasicTextFieldEmbedder
     from allennlp.modules.token_embedders import (
         Embedding,
+        PretrainedTransformerEmbedder,
         PretrainedTransformerMismatchedEmbedder,
         TokenCharactersEncoder,
         TokenEmbedder,
+        embedding,
     )
     from allennlp.nn import Activation, InitializerApplicator, RegularizerApplicator
     from allennlp.nn.util import get_text_field_mask, get_token_ids_from_text_field_tensors
@@ -125,6 +133,8 @@ with _stand_ins():
 
 __all__ = [
     "Activation",
+    "AugmentedLstmSeq2SeqEncoder",
+    "AugmentedLstmSeq2VecEncoder",
     "BagOfEmbeddingsEncoder",
     "BasicClassifier",
     "BasicTextFieldEmbedder",
@@ -148,6 +158,7 @@ __all__ = [
     "Model",
     "Params",
     "PassThroughEncoder",
+    "PretrainedTransformerEmbedder",
     "PretrainedTransformerMismatchedEmbedder",
     "Registrable",
     "RegularizerApplicator",
@@ -155,6 +166,10 @@ __all__ = [
     "RnnSeq2VecEncoder",
     "Seq2SeqEncoder",
     "Seq2VecEncoder",
+    "StackedAlternatingLstmSeq2SeqEncoder",
+    "StackedAlternatingLstmSeq2VecEncoder",
+    "StackedBidirectionalLstmSeq2SeqEncoder",
+    "StackedBidirectionalLstmSeq2VecEncoder",
     "TextFieldEmbedder",
     "TextFieldTensors",
     "TimeDistributed",
@@ -199,5 +214,11 @@ def _refuse_download(name: str, *_: Any, **__: Any) -> Any:
     raise ConfigurationError(f"{name!r} would have to be downloaded; only local files are used")
 
 
+def _never_a_file(name: str | None) -> bool:
+    """What an embedding asks of the file that its first weights came from, when the vocabulary grows."""
+    return False
+
+
+embedding.is_url_or_existing_file = _never_a_file
 file_utils.cached_path = _refuse_download
 common_util.spacy_download = _refuse_download

@@ -97,7 +97,7 @@ class RelationClassification(ClassificationHead):
         # The original tags the text as it was sent, and fails where cleaning has changed the number of tokens.
         tags = tags_of(text, tokenizer.words(text), _entities(entities), self._scheme)
         if len(tags) != len(tokens):
-            raise InvalidInstance("the text has other tokens once it is cleaned; send it without extra spaces.", "text")
+            raise InvalidInstance("the text has other tokens once cleaned and cut; send it plain and short.", "text")
         tagged: Any = [TaggedToken.of(token, tag) for token, tag in zip(tokens, tags, strict=True)]
         return self.add_label(LabelledReading({"text": [tagged]}, ["text"] if clip.clipped else []), label)
 

@@ -79,13 +79,14 @@ def pipeline(
     return {**config, "encoder": dict(encoder)} if encoder else config
 
 
-def archive(folder: Path, config: Mapping[str, Any]) -> Path:
+def archive(folder: Path, config: Mapping[str, Any], said: Mapping[str, Any] | None = None) -> Path:
+    """The archive of a pipeline; `said` is what it holds for a configuration, if not the true one."""
     files = {f"{name}.txt": "\n".join(lines) for name, lines in VOCABULARY.items()}
     torch.manual_seed(3)
     with hub.using(HUB):
         model = build_model(pipeline_configuration(config), vocabulary_from_files(files))
     path = folder / "random.tar.gz"
-    write_archive(path, {"model": {"type": "PipelineModel", "config": config}}, model.state_dict(), VOCABULARY)
+    write_archive(path, {"model": {"type": "PipelineModel", "config": said or config}}, model.state_dict(), VOCABULARY)
     return path
 
 
