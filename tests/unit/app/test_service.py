@@ -1,0 +1,33 @@
+import gc
+import subprocess
+import sys
+
+import pytest
+
+from app.service import Service
+from app.settings import Settings
+from tests.service.tiny import load_tiny, write_tiny
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_is_loaded_is_out_of_the_collectors_way(tmp_path):
+    write_tiny(tmp_path, "mood", labels=["good", "bad"])
+    service = Service(Settings(store=tmp_path), load_tiny)
+    before = gc.get_freeze_count()
+    try:
+        await service.start()
+        assert service.not_ready is None
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
+        await service.close()
+
+
+def test_threads_wait_asleep_unless_told_otherwise():
+    program = "import app, os, torch; print(os.environ['OMP_WAIT_POLICY'])"
+    for environment, policy in ({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"):
+        said = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        assert said.stdout.strip() == policy
