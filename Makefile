@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test lint docs lock clean
+.PHONY: help install install-dev serve test lint bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,13 @@ lint: install-dev ## ruff (lint and format) and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bench: install store/business-names.tar.gz ## the service against the bare model, on a demo classifier
+	@mkdir -p build && $(BIN)/python -m benchmarks.texts > build/texts.jsonl
+	@$(BIN)/python -m benchmarks.predict store/business-names.tar.gz build/texts.jsonl
+
+store/business-names.tar.gz:
+	@$(BIN)/vitrine demo --store store
 
 docs: install ## write the pages that are made from the code
 	@$(BIN)/python -m app.settings_page > docs/settings.md
