@@ -51,7 +51,7 @@ TRAINING_ONLY = ("initializer",)
 
 def is_pipeline(config: Mapping[str, Any]) -> bool:
     model = config.get("model")
-    return isinstance(model, dict) and model.get("type") == "PipelineModel"
+    return isinstance(model, dict) and str(model.get("type")).rpartition(".")[2] == "PipelineModel"
 
 
 def build_pipeline(archive: Archive) -> ArchiveClassifier:

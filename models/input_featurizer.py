@@ -61,8 +61,12 @@ class InputFeaturizer:
         """Texts are Unicode; from 2.1 on, there are only texts at the leaves, and none of them is empty."""
         if isinstance(node, str):
             _check_unicode(node, name)
-        elif isinstance(node, list | Mapping):
-            for child in node.values() if isinstance(node, Mapping) else node:
+        elif isinstance(node, Mapping):
+            for key, child in node.items():
+                _check_unicode(key, name)
+                self._check_texts(child, name)
+        elif isinstance(node, list):
+            for child in node:
                 self._check_texts(child, name)
         elif self._refuses_empty:
             raise InvalidInstance(f"{name!r} holds {node!r}, which is not a text.", name)

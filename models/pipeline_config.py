@@ -141,7 +141,6 @@ TOKENIZER_OPTIONS = (
 def _tokenizer(section: Config, features: Mapping[str, Config], head_type: str) -> TokenizerConfiguration:
     _check_options("tokenizer", section, *TOKENIZER_OPTIONS)
     _check_language(section.get("spacy_model") or section.get("lang") or "en")
-    cleaning = _section(section, "text_cleaning")
     use_transformers = section.get("use_transformers")
     if use_transformers is None:
         use_transformers = list(features) == ["transformers"] and head_type not in WHOLE_WORDS_ONLY
@@ -150,7 +149,7 @@ def _tokenizer(section: Config, features: Mapping[str, Config], head_type: str) 
     max_length = _number(section, "truncate_input")
     return TokenizerConfiguration(
         max_length=_number(section, "max_sequence_length") if max_length is None else max_length,
-        text_cleaning=check_rules(cleaning.get("rules") or ()),
+        text_cleaning=_rules(_section(section, "text_cleaning")),
         segment_sentences=bool(section.get("segment_sentences")),
         min_sentence_length=_number(section, "min_sentence_length"),
         max_sentence_length=_number(section, "max_sentence_length"),
@@ -163,6 +162,13 @@ def _tokenizer(section: Config, features: Mapping[str, Config], head_type: str) 
         transformers_kwargs=_section(section, "transformers_kwargs")
         or {"model_name": features.get("transformers", {}).get("model_name")},
     )
+
+
+def _rules(cleaning: Config) -> tuple[str, ...]:
+    if cleaning.pop("type", "default") != "default":
+        raise ValueError("text_cleaning of another type than 'default' is not implemented")
+    _check_options("text_cleaning", cleaning, "rules")
+    return check_rules(cleaning.get("rules") or ())
 
 
 def _check_language(name: str) -> None:

@@ -51,6 +51,7 @@ class RelationClassification(ClassificationHead):
         multilabel: bool = False,
         label_weights: LabelWeights | None = None,
         entity_encoding: str = "BIOUL",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__(backbone, labels, multilabel, label_weights)
         if entity_encoding not in SCHEMES:
@@ -61,6 +62,7 @@ class RelationClassification(ClassificationHead):
         self.pooler = pooler.input_dim(dim).compile() if pooler else BagOfEmbeddingsEncoder(dim)
         dim = self.pooler.get_output_dim()
         self.feedforward = feedforward.input_dim(dim).compile() if feedforward else None
+        self._dropout = nn.Dropout(dropout)
         self._classification_layer = nn.Linear((self.feedforward or self.pooler).get_output_dim(), self.num_labels)
         self._add_indexer()
 
@@ -105,10 +107,14 @@ class RelationClassification(ClassificationHead):
         """(batch, tokens) ids, with their tags among them or as (batch, tokens) tag ids -> (batch, dim)."""
         tags = text[ENTITIES]["tokens"] if entities is None else entities
         features = {name: tensors for name, tensors in text.items() if name != ENTITIES}
-        mask = get_text_field_mask(features)
+        return self.encode_embeddings(self.backbone.embedder(features), get_text_field_mask(features), tags)
+
+    def encode_embeddings(self, embeddings: Tensor, mask: Tensor, entities: Tensor) -> Tensor:
+        """(batch, tokens, dim), (batch, tokens), (batch, tokens) tag ids -> (batch, dim)."""
+        encoded = self.backbone.encoder(embeddings, mask=mask)
         # (batch, tokens, encoder dim + tag dim)
-        encoded = torch.cat([self.backbone(features, mask), self.entities_embedder(tags)], dim=-1)
-        pooled = run_seq2vec(self.pooler, encoded, mask, self._token_extent(mask))
+        tagged = torch.cat([encoded, self.entities_embedder(entities)], dim=-1)
+        pooled = self._dropout(run_seq2vec(self.pooler, tagged, mask, self._token_extent(mask)))
         return self.feedforward(pooled) if self.feedforward else pooled
 
     def forward(

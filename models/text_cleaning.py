@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 
 from models.errors import InvalidInstance
+
+# A caller's text may well begin with an XML declaration; it is read as HTML all the same.
+warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
 
 
 def strip_spaces(text: str) -> str:
