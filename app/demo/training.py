@@ -19,15 +19,12 @@ from torch import Tensor, nn
 
 from app.demo.corpora.rows import SPLITS, Split, generator
 from app.demo.datasets import load_rows
+from app.demo.libraries import library_of
 from app.demo.recipes import RECIPES, Recipe, Row
-from models.allennlp_compat import Model, Params
-from models.archive import SUFFIX, Archive, write_archive
+from models.archive import SUFFIX, write_archive
 from models.archive_classifier import ArchiveClassifier
 from models.classifier import Features
-from models.legacy_config import upgraded_model
-from models.loading import build_classifier
-from models.reader_config import build_reader
-from models.vocabulary import NON_PADDED, vocabulary_from_files
+from models.vocabulary import NON_PADDED
 
 SEED = 13
 EVALUATION_BATCH = 128
@@ -136,7 +133,8 @@ def _labelled(recipe: Recipe, split: Split) -> list[Row]:
 
 def build_vocabulary(recipe: Recipe, train_rows: Sequence[Row], validation_rows: Sequence[Row]) -> Vocabulary:
     """Vocabulary file -> lines, most frequent first: words and characters of training, labels of both splits."""
-    reader = build_reader(recipe.config["dataset_reader"], legacy=True)
+    library = library_of(recipe.config)
+    reader = library.reader(recipe.config)
     tokens: Counter[str] = Counter()
     characters: Counter[str] = Counter()
     for row in train_rows:
@@ -147,19 +145,18 @@ def build_vocabulary(recipe: Recipe, train_rows: Sequence[Row], validation_rows:
                 characters.update(char for token in text for char in token.text)
     labels = Counter(row[recipe.label] for row in (*train_rows, *validation_rows))
     kept = [token for token, count in tokens.most_common() if count >= recipe.min_count]
-    vocabulary = {"tokens": ["@@UNKNOWN@@", *kept], "labels": [label for label, _ in labels.most_common()]}
-    if "token_characters" in recipe.config["dataset_reader"]["token_indexers"]:
-        vocabulary["token_characters"] = ["@@UNKNOWN@@", *(char for char, _ in characters.most_common())]
-    return {**vocabulary, NON_PADDED.removesuffix(".txt"): ["*tags", "*labels"]}
+    return {
+        library.words: ["@@UNKNOWN@@", *kept],
+        library.characters: ["@@UNKNOWN@@", *(char for char, _ in characters.most_common())],
+        library.labels: [label for label, _ in labels.most_common()],
+        NON_PADDED.removesuffix(".txt"): ["*tags", "*labels"],
+    }
 
 
 def untrained(recipe: Recipe, vocabulary: Vocabulary) -> ArchiveClassifier:
     """The classifier that the recipe's archive would load as, with random weights."""
     files = {f"{name}.txt": "\n".join(lines) for name, lines in vocabulary.items()}
-    model: nn.Module = Model.from_params(
-        params=Params(upgraded_model(recipe.config["model"])), vocab=vocabulary_from_files(files)
-    )
-    return build_classifier(Archive(recipe.name, recipe.config, model.state_dict(), files))
+    return library_of(recipe.config).untrained(recipe.name, recipe.config, files)
 
 
 def _examples(recipe: Recipe, classifier: ArchiveClassifier, rows: Sequence[Row]) -> list[Example]:
