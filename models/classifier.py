@@ -108,7 +108,7 @@ class Classifier(ABC):
     """A loaded classifier. Everything but `encode` and a head's call is safe from any thread."""
 
     kind: str
-    """text, pair, record, record_pair or document."""
+    """text, pair, record, record_pair, document or relation."""
     multilabel: bool
     inputs: InputSchema
     source: Source

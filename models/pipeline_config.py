@@ -112,6 +112,8 @@ def _features(section: Config) -> Mapping[str, Config]:
     features = {name: _section(section, name) for name in FEATURES if section.get(name)}
     for name, options in features.items():
         _check_options(f"the {name} feature", options, *FEATURES[name])
+        for number in ("embedding_dim", "max_length"):
+            _number(f"features.{name}", options, number)
     return features or DEFAULT_FEATURES
 
 
@@ -146,15 +148,15 @@ def _tokenizer(section: Config, features: Mapping[str, Config], head_type: str) 
         use_transformers = list(features) == ["transformers"] and head_type not in WHOLE_WORDS_ONLY
     if use_transformers:
         _check_word_pieces(features, head_type)
-    max_length = _number(section, "truncate_input")
+    max_length = _number("tokenizer", section, "truncate_input")
     return TokenizerConfiguration(
-        max_length=_number(section, "max_sequence_length") if max_length is None else max_length,
+        max_length=_number("tokenizer", section, "max_sequence_length") if max_length is None else max_length,
         text_cleaning=_rules(_section(section, "text_cleaning")),
         segment_sentences=bool(section.get("segment_sentences")),
-        min_sentence_length=_number(section, "min_sentence_length"),
-        max_sentence_length=_number(section, "max_sentence_length"),
-        max_nr_of_sentences=_number(section, "max_nr_of_sentences"),
-        truncate_sentence=_number(section, "truncate_sentence"),
+        min_sentence_length=_number("tokenizer", section, "min_sentence_length"),
+        max_sentence_length=_number("tokenizer", section, "max_sentence_length"),
+        max_nr_of_sentences=_number("tokenizer", section, "max_nr_of_sentences"),
+        truncate_sentence=_number("tokenizer", section, "truncate_sentence"),
         remove_space_tokens=section.get("remove_space_tokens") is not False,
         start_tokens=_words(section, "start_tokens"),
         end_tokens=_words(section, "end_tokens"),
@@ -184,10 +186,10 @@ def _check_word_pieces(features: Mapping[str, Config], head_type: str) -> None:
         raise ValueError(f"use_transformers does not go with {head_type}, which reads whole words")
 
 
-def _number(section: Config, name: str) -> int | None:
+def _number(path: str, section: Config, name: str) -> int | None:
     value = section.get(name)
     if value is not None and type(value) is not int:
-        raise ValueError(f"tokenizer.{name} must be a whole number, not {value!r}")
+        raise ValueError(f"{path}.{name} must be a whole number, not {value!r}")
     return value
 
 
