@@ -62,10 +62,13 @@ class ArchiveClassifier(Classifier):
     def _check(self, name: str, texts: Sequence[IndexedText]) -> None:
         """Refuses what the original could not have encoded alone."""
         needs = self._requirements
-        words = max(len(text.tokens) for text in texts)
+        words = max(text.words for text in texts)
         if words < needs.words or max(text.vectors for text in texts) < needs.positions:
             least = max(needs.words, needs.positions)
             raise InvalidInstance(f"{name!r} has {words} tokens; this classifier needs at least {least}.", name)
+        if len({self._indexer.width(key, texts) for key in needs.side_by_side}) > 1:
+            reason = f"{name!r} has {words} tokens, and the indexers of this classifier pad them to different lengths."
+            raise InvalidInstance(reason, name)
         if len(texts) < needs.texts:
             reason = f"{name!r} has {len(texts)} fields with words; this classifier needs at least {needs.texts}."
             raise InvalidInstance(reason, name)

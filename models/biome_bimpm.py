@@ -21,6 +21,7 @@ from models.allennlp_compat import (
     get_text_field_mask,
 )
 from models.biome_classifier_mixin import BiomeClassifierMixin
+from models.cnn import run_seq2vec
 
 Layers = tuple[nn.Module, ...]
 
@@ -47,6 +48,9 @@ class BiomeBiMpm(BiomeClassifierMixin):
 
     Raises ConfigurationError where the dimensions of the parts do not fit.
     """
+
+    token_min_padding_length = 0
+    """The length that AllenNLP 0.9 pads a text to at least; it changes what a CNN pools over."""
 
     def __init__(
         self,
@@ -142,8 +146,13 @@ class BiomeBiMpm(BiomeClassifierMixin):
         # (batch, tokens, matching_dim)
         vectors = torch.cat([vector for matching in matchings for vector in matching[side]], dim=2)
         # (batch, aggregator dim)
-        aggregated: Tensor = self.dropout(self.aggregator(self.dropout(vectors), mask))
-        return aggregated
+        aggregated = run_seq2vec(self.aggregator, self.dropout(vectors), mask, self._extent(mask))
+        pooled: Tensor = self.dropout(aggregated)
+        return pooled
+
+    def _extent(self, mask: Tensor) -> Tensor:
+        """The length each text is padded to when alone: (batch, tokens) -> (batch,)."""
+        return mask.sum(dim=-1).clamp(min=self.token_min_padding_length)
 
     def forward(
         self, record1: TextFieldTensors, record2: TextFieldTensors, label: Tensor | None = None

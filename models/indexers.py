@@ -100,7 +100,10 @@ class SingleId(Indexer):
         return [ids.get(word, unknown) for word in words]
 
     def index(self, tokens: Sequence[Token]) -> Columns:
-        return {"tokens": self._start + self._look_up([token.text for token in tokens]) + self._end}
+        return {"tokens": self._start + self._ids_of([token.text for token in tokens]) + self._end}
+
+    def _ids_of(self, words: Sequence[str]) -> list[int]:
+        return self._look_up(words)
 
     def length(self, columns: Columns) -> int:
         return len(columns["tokens"])
@@ -110,6 +113,13 @@ class SingleId(Indexer):
 
     def empty(self) -> Columns:
         return {"tokens": []}
+
+
+class ByteId(SingleId):
+    """`single_id` behind a tokenizer of bytes, whose tokens are ids already."""
+
+    def _ids_of(self, words: Sequence[str]) -> list[int]:
+        return [int(word) if word.isdecimal() else self._look_up([word])[0] for word in words]
 
 
 class Characters(Indexer):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 _EMBEDDER_OPTIONS = {"type", "allow_unmatched_keys", "embedder_to_indexer_map", "token_embedders"}
 _RECURRENT_OPTIONS_GONE = ("batch_first",)
+_AUGMENTED_LSTM = re.compile(r"(?<!\.cell)\.(?=(?:input|state)_linearity\.)")
 
 
 def is_legacy(config: Mapping[str, Any], version: str | None) -> bool:
@@ -29,6 +33,11 @@ def upgraded_model(model: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(upgraded.get("regularizer"), list):
         upgraded["regularizer"] = {"regexes": upgraded["regularizer"]}
     return upgraded
+
+
+def upgraded_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights by the names of today: AllenNLP 1.0 put those of an augmented LSTM into a cell."""
+    return {_AUGMENTED_LSTM.sub(".cell.", name): tensor for name, tensor in weights.items()}
 
 
 def _upgraded(node: Any) -> Any:

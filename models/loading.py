@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from models import hub as hub_files
 from models.allennlp_compat import ConfigurationError, Model, Params, Vocabulary
@@ -15,12 +15,14 @@ from models.architectures import ALLENNLP, check_model_type, head_of, label_name
 from models.archive import Archive, ArchiveLimits, open_archive
 from models.archive_classifier import ArchiveClassifier
 from models.basic_classifier import EncodingBasicClassifier
+from models.biome_bimpm import BiomeBiMpm
 from models.biome_pipeline import build_pipeline, is_pipeline
 from models.checkpoint import build_checkpoint, is_checkpoint
 from models.classifier import Classifier, LabelSet, Source
+from models.consistency import check_consistency
 from models.errors import ArchiveError, BrokenArchive, MissingFiles, UnsupportedArchive
 from models.indexers import Characters
-from models.legacy_config import is_legacy, upgraded_model
+from models.legacy_config import is_legacy, upgraded_model, upgraded_weights
 from models.reader_config import build_indexers, build_reader
 from models.requirements import requirements_of
 from models.sequence_classifier_base import SequenceClassifierBase
@@ -68,10 +70,11 @@ def build_classifier(archive: Archive) -> ArchiveClassifier:
     reader_config = _section(archive, "dataset_reader")
     vocabulary = vocabulary_from_files(archive.vocabulary, archive.config.get("vocabulary"))
     check_model_type(model_config.get("type"))
-    model = _build_model(model_config, vocabulary, archive.weights, legacy=legacy)
-    load_weights(archive.name, model, archive.weights)
+    model = _build_model(model_config, vocabulary, legacy=legacy)
+    load_weights(archive.name, model, upgraded_weights(archive.weights) if legacy else archive.weights)
     indexers = build_indexers(reader_config, vocabulary, model_config, legacy=legacy)
     reader = build_reader(reader_config, legacy=legacy)
+    check_consistency(model, indexers, lists=reader.lists)
     indexer = TextIndexer(indexers)
     if legacy:
         _pad_as_0_9(model, indexer)
@@ -93,9 +96,7 @@ def _section(archive: Archive, name: str) -> dict[str, Any]:
     return section
 
 
-def _build_model(
-    config: Mapping[str, Any], vocabulary: Vocabulary, weights: Mapping[str, Tensor], *, legacy: bool
-) -> Model:
+def _build_model(config: Mapping[str, Any], vocabulary: Vocabulary, *, legacy: bool) -> Model:
     config = {key: value for key, value in config.items() if key not in TRAINING_ONLY}
     config = upgraded_model(config) if legacy else json.loads(json.dumps(config))
     _drop_weight_sources(config)
@@ -116,13 +117,16 @@ def _drop_weight_sources(node: Any) -> None:
 
 def _pad_as_0_9(model: nn.Module, indexer: TextIndexer) -> None:
     """AllenNLP 0.9's CNN pools over padding; tell the model how far an instance is padded when alone."""
-    if isinstance(model, EncodingBasicClassifier | SequenceClassifierBase):
+    if isinstance(model, EncodingBasicClassifier | SequenceClassifierBase | BiomeBiMpm):
         model.token_min_padding_length = indexer.min_length
-    for name, module in model.named_modules():
+    # All character indexers of a text pad to one length.
+    characters = [each for each in indexer.indexers.values() if isinstance(each, Characters)]
+    longest = max((each.min_characters for each in characters), default=0)
+    for each in characters:
+        each.min_characters = longest
+    for module in model.modules():
         if isinstance(module, CharacterEncoder):
-            characters = indexer.indexers[name.rpartition("token_embedder_")[2]]
-            if isinstance(characters, Characters):
-                module.min_padding_length = characters.min_characters
+            module.min_padding_length = longest
 
 
 def _labels(vocabulary: Vocabulary, namespace: str, head: nn.Module) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from models.allennlp_compat import (
 )
 from models.biome_bimpm import halves
 from models.biome_classifier_mixin import LABELS, BiomeClassifierMixin
+from models.cnn import run_seq2vec
 
 Layer = tuple[BiMpmMatching, BiMpmMatching | None, Tensor, Tensor]
 """A forward and perhaps a backward matcher with what they match: twice (batch, [fields,] tokens, dim)."""
@@ -99,9 +100,15 @@ class MultifieldBiMpm(BiomeClassifierMixin):
         else:
             sides = self._match(layers, mask1, mask2)
         # (batch, 2 * aggregator dim)
-        pair = torch.cat([self.dropout(self.aggregator(vectors, mask)) for vectors, mask in sides], dim=-1)
+        pair = torch.cat([self._aggregate(vectors, mask) for vectors, mask in sides], dim=-1)
         encoded: Tensor = self.classifier_feedforward(pair)
         return encoded
+
+    def _aggregate(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """(batch, tokens, matching dim), (batch, tokens) -> (batch, aggregator dim); a CNN pools over padding too."""
+        whole = torch.full((mask.size(0),), mask.size(1), device=mask.device)
+        aggregated: Tensor = self.dropout(run_seq2vec(self.aggregator, vectors, mask, whole))
+        return aggregated
 
     def _encode_record(self, record: TextFieldTensors) -> list[Tensor]:
         """The mask (batch, [fields,] tokens), the embedding and each encoding (batch, [fields,] tokens, dim)."""

@@ -11,8 +11,15 @@ from typing import Any
 
 from models import hub
 from models.allennlp_compat import Vocabulary
-from models.indexers import BertPieces, Characters, Indexer, MismatchedPieces, SingleId, TransformerPieces
-from models.readers import BiomeReader, Reader, TextClassificationJsonReader, Tokenize
+from models.indexers import BertPieces, ByteId, Characters, Indexer, MismatchedPieces, SingleId, TransformerPieces
+from models.readers import (
+    HTML_TO_TEXT,
+    RM_SPACES,
+    BiomeReader,
+    Reader,
+    TextClassificationJsonReader,
+    Tokenize,
+)
 from models.tokenization import tokenizer
 from models.transformer_tokenizer import TransformerTokenizer
 
@@ -67,12 +74,20 @@ def _biome_options(kind: str, options: dict[str, Any]) -> dict[str, Any]:
     )
     if "segment_sentences" in options:
         options["segment_sentences"] = _segments_by_rule(options["segment_sentences"])
-    transforms = options.get("text_transforms")
-    if isinstance(transforms, dict):
-        options["text_transforms"] = transforms.get("type", "rm_spaces")
-    if options.get("text_transforms", "rm_spaces") not in {"rm_spaces", "html_to_text"}:
-        raise ValueError(f"text_transforms {transforms!r} is not implemented; these are: rm_spaces, html_to_text")
+    options["text_transforms"] = _text_transforms(options.get("text_transforms", "rm_spaces"))
     return options
+
+
+def _text_transforms(config: Any) -> Sequence[str]:
+    """The names of the rules to apply, in their order."""
+    given = {"type": config} if isinstance(config, str) else config
+    kind = given.get("type", "rm_spaces")
+    available = {"rm_spaces": RM_SPACES, "html_to_text": HTML_TO_TEXT}
+    if kind not in available:
+        raise ValueError(f"text_transforms {kind!r} is not implemented; these are: {', '.join(available)}")
+    rules: Sequence[str] = given.get("rules") or available[kind]
+    _check_options("text_transforms", dict.fromkeys(rules), *available[kind])
+    return rules
 
 
 def _segments_by_rule(config: Any) -> bool:
@@ -111,17 +126,21 @@ def build_indexers(
 ) -> dict[str, Indexer]:
     """The reader's `token_indexers` by name; AllenNLP's default is one `single_id` indexer named `tokens`."""
     configs = reader.get("token_indexers") or {"tokens": {"type": "single_id"}}
-    return {name: _indexer(config, vocabulary, model, legacy=legacy) for name, config in configs.items()}
+    tokenizer_config = reader.get("tokenizer")
+    bytewise = isinstance(tokenizer_config, dict) and bool(tokenizer_config.get("byte_encoding"))
+    return {
+        name: _indexer(config, vocabulary, model, legacy=legacy, bytewise=bytewise) for name, config in configs.items()
+    }
 
 
-def _indexer(config: Any, vocabulary: Vocabulary, model: Mapping[str, Any], *, legacy: bool) -> Indexer:
+def _indexer(config: Any, vocabulary: Vocabulary, model: Mapping[str, Any], *, legacy: bool, bytewise: bool) -> Indexer:
     given = {"type": config} if isinstance(config, str) else config
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     kind = options.pop("type", "single_id")
     match kind:
         case "single_id":
             _check_options(kind, options, "end_tokens", "lowercase_tokens", "namespace", "start_tokens", MIN_LENGTH)
-            return SingleId(vocabulary, **options)
+            return (ByteId if bytewise else SingleId)(vocabulary, **options)
         case "characters":
             known = ("character_tokenizer", "end_tokens", "min_padding_length", "namespace", "start_tokens", MIN_LENGTH)
             _check_options(kind, options, *known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +101,32 @@ def _json_type(value: Any) -> str:
     return names.get(type(value), "an object")
 
 
+def _rm_useless_spaces(text: str) -> str:
+    return re.sub(" {2,}", " ", text)
+
+
+def _fix_html(text: str) -> str:
+    for space in ("&nbsp;", "&#160;", "&#xa0;"):
+        text = text.replace(space, " ")
+    return text.replace("<br>", "\n")
+
+
+def _html_to_text(text: str) -> str:
+    return BeautifulSoup(text, "lxml").get_text()
+
+
+TEXT_TRANSFORMS: Mapping[str, Callable[[str], str]] = {
+    "strip_spaces": str.strip,
+    "rm_useless_spaces": _rm_useless_spaces,
+    "fix_html": _fix_html,
+    "html_to_text": _html_to_text,
+}
+"""The rules of biome.text 0.3's `TextTransforms`, by name."""
+
+RM_SPACES = ("strip_spaces", "rm_useless_spaces")
+HTML_TO_TEXT = ("fix_html", "html_to_text", *RM_SPACES)
+
+
 class BiomeReader(Reader):
     """The readers of biome.text 0.3: `sequence_classifier` (one input) and `sequence_pair_classifier` (two).
 
@@ -117,13 +143,13 @@ class BiomeReader(Reader):
         segment_sentences: bool = False,
         max_sequence_length: int | None = None,
         max_nr_of_sentences: int | None = None,
-        text_transforms: str = "rm_spaces",
+        text_transforms: Sequence[str] = RM_SPACES,
     ) -> None:
         self._names = names
         self._tokenize = tokenize
         self._max_length = max_sequence_length
         self._max_sentences = max_nr_of_sentences
-        self._transform = TEXT_TRANSFORMS[text_transforms]
+        self._transforms = [TEXT_TRANSFORMS[rule] for rule in text_transforms]
         self._segment = segment_sentences
         self.lists = segment_sentences or not as_text_field
         record = self.lists and not segment_sentences
@@ -183,6 +209,11 @@ class BiomeReader(Reader):
             return [sentence.text for sentence in sentences[: self._max_sentences]]
         return [text for value in values if (text := self._transform(value)).strip()]
 
+    def _transform(self, text: str) -> str:
+        for transform in self._transforms:
+            text = transform(text)
+        return text
+
     def _tokens(self, text: str, name: str, reading: Reading) -> Tokens:
         if self._max_length is not None and len(text) > self._max_length:
             text = text[: self._max_length]
@@ -217,20 +248,6 @@ def _stringified(value: Any) -> str:
     if isinstance(value, Iterable):
         return " ".join(_stringified(child) for child in value)
     return str(value)
-
-
-def _rm_spaces(text: str) -> str:
-    return re.sub(" {2,}", " ", text.strip())
-
-
-def _html_to_text(text: str) -> str:
-    for space in ("&nbsp;", "&#160;", "&#xa0;"):
-        text = text.replace(space, " ")
-    text = text.replace("<br>", "\n")
-    return _rm_spaces(BeautifulSoup(text, "lxml").get_text())
-
-
-TEXT_TRANSFORMS: Mapping[str, Callable[[str], str]] = {"rm_spaces": _rm_spaces, "html_to_text": _html_to_text}
 
 
 def _biome_schema(names: tuple[str, ...], *, record: bool) -> InputSchema:

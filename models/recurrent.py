@@ -1,7 +1,7 @@
-"""Recurrent encoders: AllenNLP's wrappers of torch's RNN, LSTM and GRU, without their detours.
+"""Recurrent encoders: AllenNLP's wrappers of torch's RNN, LSTM and GRU and of its own LSTMs, without their detours.
 
-Registered in place of `gru`, `lstm` and `rnn`, with the same parameters and weight names. Same numbers, but no
-sorting of the batch by hand and no dependence of one row on another.
+Registered in place of the originals, with the same parameters and weight names. Same numbers, but no sorting of the
+batch by hand and no dependence of one row on another.
 
 Rows that are masked from the start: the original takes the first `sum(mask[:, 0])` rows after sorting by length and
 fails where none is left, as a batch of one does. Here a row without tokens gives `empty`, and a row whose first
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from models.allennlp_compat import (
+    AugmentedLstmSeq2SeqEncoder,
+    AugmentedLstmSeq2VecEncoder,
     GruSeq2SeqEncoder,
     GruSeq2VecEncoder,
     LstmSeq2SeqEncoder,
@@ -23,6 +25,10 @@ from models.allennlp_compat import (
     RnnSeq2VecEncoder,
     Seq2SeqEncoder,
     Seq2VecEncoder,
+    StackedAlternatingLstmSeq2SeqEncoder,
+    StackedAlternatingLstmSeq2VecEncoder,
+    StackedBidirectionalLstmSeq2SeqEncoder,
+    StackedBidirectionalLstmSeq2VecEncoder,
 )
 
 
@@ -45,6 +51,9 @@ class _Recurrent(nn.Module):
     empty = 0.0
     """What a row without tokens gives."""
 
+    def _run(self, packed: PackedSequence, hidden_state: Any) -> tuple[PackedSequence, Any]:
+        return self._module(packed, hidden_state)
+
     def _as_if_alone(self, outputs: Tensor, mask: Tensor, lengths: Tensor) -> Tensor:
         """Overwrites the rows that the original would not have run; outputs and result are (batch, ...)."""
         if self.training:
@@ -60,9 +69,9 @@ class FinalState(_Recurrent):
     def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
         """(batch, length, input_dim), (batch, length) -> (batch, output_dim)."""
         packed, lengths = _pack(inputs, mask)
-        _, state = self._module(packed, hidden_state)
+        _, state = self._run(packed, hidden_state)
         state = state[0] if isinstance(state, tuple) else state
-        directions = 2 if self._module.bidirectional else 1
+        directions = 2 if getattr(self._module, "bidirectional", False) else 1
         # (layers * directions, batch, hidden) -> (batch, directions * hidden)
         last = state[-directions:].transpose(0, 1).flatten(start_dim=1)
         return self._as_if_alone(last, mask, lengths)
@@ -74,7 +83,7 @@ class AllStates(_Recurrent):
     def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
         """(batch, length, input_dim), (batch, length) -> (batch, length, output_dim)."""
         packed, lengths = _pack(inputs, mask)
-        output, _ = self._module(packed, hidden_state)
+        output, _ = self._run(packed, hidden_state)
         # (batch, length, output_dim)
         states, _ = pad_packed_sequence(output, batch_first=True, total_length=inputs.size(1))
         return self._as_if_alone(states, mask, lengths)
@@ -107,6 +116,58 @@ class LstmSeq2Seq(AllStates, LstmSeq2SeqEncoder):
 
 @Seq2SeqEncoder.register("rnn", exist_ok=True)
 class RnnSeq2Seq(AllStates, RnnSeq2SeqEncoder):
+    pass
+
+
+class _SortedRows(_Recurrent):
+    """These modules take rows in order of their lengths, and know nothing of the order that they came in."""
+
+    def _run(self, packed: PackedSequence, hidden_state: Any) -> tuple[PackedSequence, Any]:
+        output, (state, _) = self._module(PackedSequence(packed.data, packed.batch_sizes), hidden_state)
+        restored = PackedSequence(output.data, output.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
+        # (layers * directions, batch, hidden)
+        return restored, state.index_select(1, packed.unsorted_indices)
+
+
+class _OneLayer(_SortedRows):
+    """AllenNLP 2.10 asks for sizes by names that its AugmentedLstm does not have."""
+
+    def get_input_dim(self) -> int:
+        size: int = self._module.embed_dim
+        return size
+
+    def get_output_dim(self) -> int:
+        size: int = self._module.lstm_dim
+        return size
+
+
+@Seq2VecEncoder.register("augmented_lstm", exist_ok=True)
+class AugmentedLstmSeq2Vec(_OneLayer, FinalState, AugmentedLstmSeq2VecEncoder):
+    pass
+
+
+@Seq2VecEncoder.register("alternating_lstm", exist_ok=True)
+class AlternatingLstmSeq2Vec(_SortedRows, FinalState, StackedAlternatingLstmSeq2VecEncoder):
+    pass
+
+
+@Seq2VecEncoder.register("stacked_bidirectional_lstm", exist_ok=True)
+class StackedBidirectionalLstmSeq2Vec(_SortedRows, FinalState, StackedBidirectionalLstmSeq2VecEncoder):
+    pass
+
+
+@Seq2SeqEncoder.register("augmented_lstm", exist_ok=True)
+class AugmentedLstmSeq2Seq(_OneLayer, AllStates, AugmentedLstmSeq2SeqEncoder):
+    pass
+
+
+@Seq2SeqEncoder.register("alternating_lstm", exist_ok=True)
+class AlternatingLstmSeq2Seq(_SortedRows, AllStates, StackedAlternatingLstmSeq2SeqEncoder):
+    pass
+
+
+@Seq2SeqEncoder.register("stacked_bidirectional_lstm", exist_ok=True)
+class StackedBidirectionalLstmSeq2Seq(_SortedRows, AllStates, StackedBidirectionalLstmSeq2SeqEncoder):
     pass
 
 

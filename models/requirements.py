@@ -29,7 +29,7 @@ from models.cnn import ExtentCnnEncoder
 from models.multifield_bimpm import MultifieldBiMpm
 from models.recurrent import AllStates, FinalState
 from models.sequence_classifier_base import SequenceClassifierBase
-from models.text_field_embedder import CharacterEncoder
+from models.text_field_embedder import CharacterEncoder, embedded_indexers
 from models.time_distributed_encoder import TimeDistributedEncoder
 
 UNPADDED = (
@@ -55,6 +55,8 @@ class Requirements:
     """Texts of an input."""
     characters: Mapping[str, int] = field(default_factory=dict)
     """By indexer: characters of the longest word, padded to the archive's minimum."""
+    side_by_side: Sequence[str] = ()
+    """The indexers whose vectors are concatenated, and so must be equally many."""
     padding_safe: bool = True
 
 
@@ -68,11 +70,13 @@ def requirements_for(model: nn.Module, token_encoders: Sequence[Any], field_enco
     if any(not isinstance(encoder, UNPADDED) for encoder in field_encoders):
         raise ValueError("an encoder over fields must be gru, lstm, rnn, cnn, boe, feedforward or pass_through")
     mismatched = any(isinstance(module, PretrainedTransformerMismatchedEmbedder) for module in model.modules())
+    characters = _least_characters(model)
     return Requirements(
         words=max([int(mismatched), *(_least_words(encoder) for encoder in token_encoders)]),
-        positions=max(map(_least_positions, token_encoders), default=0),
+        positions=max([int(bool(characters)), *map(_least_positions, token_encoders)]),
         texts=max(map(_least_positions, field_encoders), default=0),
-        characters=_least_characters(model),
+        characters=characters,
+        side_by_side=tuple(embedded_indexers(model)),
         padding_safe=_padding_safe(model),
     )
 
@@ -110,11 +114,11 @@ def _least_positions(encoder: nn.Module) -> int:
 
 
 def _least_characters(model: nn.Module) -> dict[str, int]:
-    prefix = "token_embedder_"
+    """At least one: the originals make a tensor of too few dimensions of words without characters."""
     return {
-        name.rpartition(prefix)[2]: _least_positions(_bare(module._encoder))
-        for name, module in model.named_modules()
-        if isinstance(module, CharacterEncoder)
+        name: max(1, _least_positions(_bare(embedder._encoder)))
+        for name, embedder in embedded_indexers(model).items()
+        if isinstance(embedder, CharacterEncoder)
     }
 
 

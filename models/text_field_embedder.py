@@ -6,7 +6,7 @@ Registered in place of the originals (`basic`, `character_encoding`), same param
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.allennlp_compat import (
     BasicTextFieldEmbedder,
@@ -28,26 +28,35 @@ class CharacterEncoder(TokenCharactersEncoder):
     """Set for AllenNLP 0.9 archives, whose CNN pools over a word as padded in its instance (models/cnn.py): to the
     longest word of the instance, and at least to this."""
 
-    def forward(self, token_characters: Tensor) -> Tensor:
-        """(batch, [texts,] tokens, characters) -> (batch, [texts,] tokens, output_dim)."""
+    def forward(self, token_characters: Tensor, longest_word: Tensor | None = None) -> Tensor:
+        """(batch, [texts,] tokens, characters) -> (batch, [texts,] tokens, output_dim).
+
+        `longest_word` is the length (batch,) to which the words of each instance are padded when it is alone.
+        """
         leading = token_characters.shape[:-1]
         # (words, characters)
         words = token_characters.flatten(end_dim=-2)
         # (words, characters, embedding_dim)
         embedded = self._embedding._module(words)
-        encoded = run_seq2vec(self._encoder._module, embedded, words != 0, self._extent(token_characters))
+        extent = self._extent(token_characters, longest_word)
+        encoded = run_seq2vec(self._encoder._module, embedded, words != 0, extent)
         # (batch, [texts,] tokens, output_dim)
         return self._dropout(encoded).view(*leading, -1)
 
-    def _extent(self, token_characters: Tensor) -> Tensor | None:
+    def _extent(self, token_characters: Tensor, longest_word: Tensor | None) -> Tensor | None:
         if self.min_padding_length is None:
             return None
         # (batch,)
-        longest_word = (token_characters != 0).sum(dim=-1).flatten(start_dim=1).amax(dim=1)
+        longest_word = longest_words(token_characters) if longest_word is None else longest_word
         extent = longest_word.clamp(min=self.min_padding_length)
         words_per_instance = token_characters[0].numel() // token_characters.size(-1)
         # (batch,) -> (batch * words,)
         return extent.repeat_interleave(words_per_instance)
+
+
+def longest_words(token_characters: Tensor) -> Tensor:
+    """(batch, [texts,] tokens, characters) -> (batch,)."""
+    return (token_characters != 0).sum(dim=-1).flatten(start_dim=1).amax(dim=1)
 
 
 @TextFieldEmbedder.register("basic", exist_ok=True)
@@ -57,13 +66,42 @@ class AnyDepthTextFieldEmbedder(BasicTextFieldEmbedder):
     def forward(self, text_field_input: TextFieldTensors, num_wrapping_dims: int = 0, **kwargs: Any) -> Tensor:
         """(batch, [texts,] tokens, ...) per indexer -> (batch, [texts,] tokens, output_dim)."""
         vectors = []
+        characters, longest_word = self._characters(text_field_input)
         for name in self._ordered_embedder_keys:
             embedder = getattr(self, f"token_embedder_{name}")
             tensors = text_field_input[name]
-            if isinstance(embedder, Embedding | CharacterEncoder):
+            if isinstance(embedder, CharacterEncoder):
+                vectors.append(embedder(characters[name], longest_word))
+            elif isinstance(embedder, Embedding):
                 vectors.append(embedder(next(iter(tensors.values()))))
             else:
                 for _ in range(num_wrapping_dims):
                     embedder = TimeDistributed(embedder)
                 vectors.append(embedder(**tensors))
         return torch.cat(vectors, dim=-1) if len(vectors) > 1 else vectors[0]
+
+    def _characters(self, text_field_input: TextFieldTensors) -> tuple[dict[str, Tensor], Tensor | None]:
+        """The tensors of the character indexers, as wide as the widest, and the longest word (batch,) in any of them.
+
+        AllenNLP 0.9 pads the words of all character indexers to one length.
+        """
+        tensors = {
+            name: next(iter(text_field_input[name].values()))
+            for name in self._ordered_embedder_keys
+            if isinstance(getattr(self, f"token_embedder_{name}"), CharacterEncoder)
+        }
+        if len(tensors) < 2:
+            return tensors, None
+        width = max(tensor.size(-1) for tensor in tensors.values())
+        padded = {name: nn.functional.pad(tensor, (0, width - tensor.size(-1))) for name, tensor in tensors.items()}
+        return padded, torch.stack([longest_words(tensor) for tensor in padded.values()]).amax(dim=0)
+
+
+def embedded_indexers(model: nn.Module) -> dict[str, nn.Module]:
+    """The token embedders of a model, by the name of the indexer that each takes."""
+    return {
+        name: getattr(module, f"token_embedder_{name}")
+        for module in model.modules()
+        if isinstance(module, BasicTextFieldEmbedder)
+        for name in module._ordered_embedder_keys
+    }

@@ -19,8 +19,10 @@ class IndexedText:
     columns: Mapping[str, Columns]
     length: int
     """Positions of the longest indexer."""
-    vectors: int
+    words: int
     """Vectors that it is embedded as: fewer than positions where several make one word."""
+    vectors: int
+    """The same, padded to the archive's minimum."""
     cut: bool
     """Whether an indexer left tokens out."""
 
@@ -31,15 +33,23 @@ class TextIndexer:
     def __init__(self, indexers: Mapping[str, Indexer]) -> None:
         self.indexers = indexers
         self.min_length = max(indexer.min_length for indexer in indexers.values())
-        self._padding = IndexedText([], {name: indexer.empty() for name, indexer in indexers.items()}, 0, 0, cut=False)
+        self._padding = IndexedText(
+            [], {name: indexer.empty() for name, indexer in indexers.items()}, 0, 0, 0, cut=False
+        )
 
     def index(self, tokens: Any) -> IndexedText:
         """Raises InvalidInstance for tokens that the model could not take."""
         columns = {name: indexer.index(tokens) for name, indexer in self.indexers.items()}
         length = max(indexer.length(columns[name]) for name, indexer in self.indexers.items())
-        vectors = max(indexer.vectors(columns[name]) for name, indexer in self.indexers.items())
+        words = max(indexer.vectors(columns[name]) for name, indexer in self.indexers.items())
         cut = any(column.get("cut") for column in columns.values())
-        return IndexedText(tokens, columns, max(length, self.min_length), max(vectors, self.min_length), cut)
+        vectors = max(words, self.min_length)
+        return IndexedText(tokens, columns, max(length, self.min_length), words, vectors, cut)
+
+    def width(self, name: str, texts: Sequence[IndexedText]) -> int:
+        """How many vectors one indexer gives for the longest of `texts`, padded to its own minimum."""
+        indexer = self.indexers[name]
+        return max(indexer.min_length, *(indexer.vectors(text.columns[name]) for text in texts))
 
     def stack(self, texts: Sequence[IndexedText]) -> dict[str, dict[str, Tensor]]:
         """Padded tensors (texts, width, ...), by indexer and tensor name; each indexer has its own width."""
