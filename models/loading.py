@@ -11,7 +11,7 @@ from torch import nn
 
 from models import hub as hub_files
 from models.allennlp_compat import ConfigurationError, Model, Params, Vocabulary
-from models.architectures import ALLENNLP, check_model_type, head_of, label_namespace_of
+from models.architectures import ALLENNLP, check_model_type, class_name, head_of, label_namespace_of
 from models.archive import Archive, ArchiveLimits, open_archive
 from models.archive_classifier import ArchiveClassifier
 from models.basic_classifier import EncodingBasicClassifier
@@ -68,7 +68,7 @@ def build_classifier(archive: Archive) -> ArchiveClassifier:
     legacy = is_legacy(archive.config, archive.library_version)
     model_config = _section(archive, "model")
     reader_config = _section(archive, "dataset_reader")
-    vocabulary = vocabulary_from_files(archive.vocabulary, archive.config.get("vocabulary"))
+    vocabulary = vocabulary_from_files(archive.vocabulary, archive.config.get("vocabulary"), legacy=legacy)
     check_model_type(model_config.get("type"))
     model = _build_model(model_config, vocabulary, legacy=legacy)
     load_weights(archive.name, model, upgraded_weights(archive.weights) if legacy else archive.weights)
@@ -137,11 +137,11 @@ def _labels(vocabulary: Vocabulary, namespace: str, head: nn.Module) -> tuple[st
 
 
 def _source(archive: Archive, model_config: Mapping[str, Any], *, legacy: bool) -> Source:
-    architecture = str(model_config.get("type"))
-    if architecture in ALLENNLP:
+    registered = str(model_config.get("type"))
+    if registered in ALLENNLP:
         versions = "0.8 - 0.9" if legacy else archive.library_version or "1.0 - 2.10"
-        return Source("AllenNLP", versions, architecture)
-    return Source("biome.text", "0.3", architecture)
+        return Source("AllenNLP", versions, class_name(registered))
+    return Source("biome.text", "0.3", class_name(registered))
 
 
 def _sentence(error: BaseException) -> str:

@@ -139,6 +139,9 @@ def _indexer(config: Any, vocabulary: Vocabulary, model: Mapping[str, Any], *, l
     kind = options.pop("type", "single_id")
     match kind:
         case "single_id":
+            if not legacy and options.get("feature_name", "text") == "text":
+                # The default is for tokens without the feature, and every token has a text.
+                options = {key: value for key, value in options.items() if key not in {"feature_name", "default_value"}}
             _check_options(kind, options, "end_tokens", "lowercase_tokens", "namespace", "start_tokens", MIN_LENGTH)
             return (ByteId if bytewise else SingleId)(vocabulary, **options)
         case "characters":

@@ -1,7 +1,8 @@
 """Vocabulary files -> AllenNLP's Vocabulary, to the letter.
 
-A file holds one token a line, split at line feeds only: tokens may hold carriage returns and Unicode line separators,
-and AllenNLP 2.x's own reader would split or trim those. A padded namespace starts at index 1 (0 is padding).
+A file holds one token a line, and tokens may hold Unicode line separators and carriage returns. AllenNLP 0.9 splits at
+line feeds only; 1.0 and later take a carriage return before one for a part of the line's end, so that the token of a
+carriage return is lost there. A padded namespace starts at index 1 (0 is padding).
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ NON_PADDED = "non_padded_namespaces.txt"
 NEWLINE = "@@NEWLINE@@"
 
 
-def vocabulary_from_files(files: Mapping[str, str], params: Mapping[str, Any] | None = None) -> Vocabulary:
+def vocabulary_from_files(
+    files: Mapping[str, str], params: Mapping[str, Any] | None = None, *, legacy: bool = False
+) -> Vocabulary:
     """`files` maps file names to their texts; `params` is the `vocabulary` section of the configuration.
 
+    `legacy` reads them as AllenNLP 0.9 did.
     Only the padding and unknown tokens are taken from `params`: the files say the rest.
     """
     params = params or {}
@@ -31,13 +35,13 @@ def vocabulary_from_files(files: Mapping[str, str], params: Mapping[str, Any] | 
         if file_name != NON_PADDED:
             namespace = file_name.removesuffix(".txt")
             padded = not any(_matches(pattern, namespace) for pattern in patterns)
-            _fill(vocabulary, namespace, tokens_of(text), padded=padded)
+            _fill(vocabulary, namespace, tokens_of(text, legacy=legacy), padded=padded)
     return vocabulary
 
 
-def tokens_of(text: str) -> list[str]:
+def tokens_of(text: str, *, legacy: bool = False) -> list[str]:
     """The tokens of one vocabulary file, in index order."""
-    lines = text.split("\n")
+    lines = (text if legacy else text.replace("\r\n", "\n")).split("\n")
     if lines and not lines[-1]:
         lines.pop()
     return [line.replace(NEWLINE, "\n") for line in lines]
