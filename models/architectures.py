@@ -30,6 +30,13 @@ BIOME_TEXT_0_3: Mapping[str, type[nn.Module]] = {
 }
 
 
+def class_name(type_name: str) -> str:
+    """The original's name of the class that is registered as `type_name`."""
+    if type_name == "basic_classifier":
+        return "BasicClassifier"
+    return {**ALLENNLP, **BIOME_TEXT_0_3}[type_name].__name__
+
+
 def check_model_type(name: Any) -> None:
     """Raises ValueError, listing what is served, for a model type that is not."""
     served = {**ALLENNLP, **BIOME_TEXT_0_3}
