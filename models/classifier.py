@@ -13,10 +13,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from models.explainable import Explainable
 
 Instance = str | Mapping[str, Any]
 """What a caller sends for one answer: named inputs, or a plain string where there is one text input."""
@@ -130,6 +133,11 @@ class Classifier(ABC):
     @abstractmethod
     def encode(self, batch: Batch) -> Tensor:
         """(batch, dim). A row of NaN says that the original has no answer for that instance."""
+
+    def explainable(self) -> Explainable | None:
+        """The classifier as gradients see it; None where they cannot reach its embeddings, or where
+        models/explanations.py knows better."""
+        return None
 
     @abstractmethod
     def to(self, device: torch.device) -> None:

@@ -61,7 +61,7 @@ class SimilarityClassifier(SequenceClassifierBase):
         if self.num_classes and self.label_for_index(0) != "same":
             logger.info("label 0 is %r; the similarity loss takes label 0 to mean the same", self.label_for_index(0))
         self._verification_weight = verification_weight
-        self._loss_sim = nn.CosineEmbeddingLoss(margin=margin)
+        self._loss_sim = nn.CosineEmbeddingLoss(margin=margin, reduction="none")
 
     @property
     def n_inputs(self) -> int:
@@ -77,8 +77,13 @@ class SimilarityClassifier(SequenceClassifierBase):
         """As in SequenceClassifierBase; `encoded_text` is (batch, 2 * dim) and `loss` holds both parts."""
         output = super().output_layer(encoded_text, label)
         if label is not None:
-            # Twice (batch, dim)
-            vectors1, vectors2 = encoded_text.chunk(2, dim=-1)
-            same = torch.where(label == 0, 1.0, -1.0)
-            output["loss"] = output["loss"] + self._verification_weight * self._loss_sim(vectors1, vectors2, same)
+            output["loss"] = output["loss"] + self.verification_loss(encoded_text, label).mean()
         return output
+
+    def verification_loss(self, encoded_text: Tensor, label: Tensor) -> Tensor:
+        """The weighted cosine part of the loss: (batch, 2 * dim), (batch,) -> (batch,)."""
+        # Twice (batch, dim)
+        vectors1, vectors2 = encoded_text.chunk(2, dim=-1)
+        same = torch.where(label == 0, 1.0, -1.0)
+        loss: Tensor = self._verification_weight * self._loss_sim(vectors1, vectors2, same)
+        return loss

@@ -59,12 +59,18 @@ def longest_words(token_characters: Tensor) -> Tensor:
     return (token_characters != 0).sum(dim=-1).flatten(start_dim=1).amax(dim=1)
 
 
+EMBEDDED = "embedded"
+"""A text field may bring its vectors along under this name (twice), in place of what its ids would be embedded as."""
+
+
 @TextFieldEmbedder.register("basic", exist_ok=True)
 class AnyDepthTextFieldEmbedder(BasicTextFieldEmbedder):
     """Concatenates what its token embedders give, in the sorted order of their names."""
 
     def forward(self, text_field_input: TextFieldTensors, num_wrapping_dims: int = 0, **kwargs: Any) -> Tensor:
         """(batch, [texts,] tokens, ...) per indexer -> (batch, [texts,] tokens, output_dim)."""
+        if EMBEDDED in text_field_input:
+            return text_field_input[EMBEDDED][EMBEDDED]
         vectors = []
         characters, longest_word = self._characters(text_field_input)
         for name in self._ordered_embedder_keys:

@@ -1,0 +1,258 @@
+"""Attributions: how much each token of an instance speaks for a label.
+
+A method is a number of probes (where along the embeddings to look, and with which weight) and what becomes of the
+gradients there. Probes are independent of each other: they can be evaluated in any batches and summed, which is how a
+long explanation is cut into slices.
+
+    integrated_gradients  Sundararajan et al., 2017, by Gauss-Legendre quadrature (captum's default)
+    saliency              Simonyan et al., 2014: |gradient|
+    input_x_gradient      Shrikumar et al., 2016: gradient times embedding
+    smoothgrad            Smilkov et al., 2017: |gradient| around the embedding, averaged
+    occlusion             Zeiler and Fergus, 2014: the score that is lost with a token
+    allennlp              AllenNLP 0.9's integrated gradients (and biome.text 0.3's)
+    allennlp_simple       AllenNLP 0.9's simple gradient
+    biome                 biome.text 1.0 - 3.3's integrated gradients; of record pairs, from one record to the other
+
+What is explained is the score of the target label; AllenNLP's methods explain its loss and biome.text's its logit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy
+import torch
+from torch import Tensor, nn
+
+from models.classifier import Batch, probabilities
+from models.explainable import Embedded, Explainable, rows
+
+Objective = Literal["score", "logit", "loss"]
+Norm = Literal["none", "l1", "l2"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Where to look: `alpha` of the way from the baseline to the embeddings, with noise of `sample` where it is given,
+    or with the token at `place` (input, text, token) taken out. What is found counts `weight` times."""
+
+    alpha: float = 1.0
+    weight: float = 1.0
+    sample: int | None = None
+    place: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """`factor` is what the gradient is multiplied by; `normalized` what the answer is divided by, as the original
+    does: over each input, or over all of them."""
+
+    name: str
+    probes: Callable[[int], Sequence[Probe]] = lambda steps: (Probe(),)
+    objective: Objective = "score"
+    factor: Literal["path", "embedding", "sign"] = "path"
+    baseline: str | None = None
+    """The only baseline that it is defined for; None where the caller may choose."""
+    steps: int | None = None
+    """The default of `n_steps`; None where there is nothing to choose."""
+    fixed_steps: int | None = None
+    absolute: bool = False
+    normalized: Norm = "none"
+    per_input: bool = False
+    one_at_a_time: bool = False
+    """Whether each input goes along its path while the others stay where they are."""
+    complete: bool = False
+    """Whether the attributions add up to the score's difference from the baseline's."""
+
+
+@lru_cache(maxsize=256)
+def gauss_legendre(steps: int) -> tuple[Probe, ...]:
+    """The nodes and weights of the quadrature over [0, 1]."""
+    nodes, weights = numpy.polynomial.legendre.leggauss(steps)
+    return tuple(Probe((1 + node) / 2, weight / 2) for node, weight in zip(nodes, weights, strict=True))
+
+
+def left_riemann(steps: int) -> tuple[Probe, ...]:
+    return tuple(Probe(step / steps, 1 / steps) for step in range(steps))
+
+
+def noisy(steps: int) -> tuple[Probe, ...]:
+    return tuple(Probe(weight=1 / steps, sample=sample) for sample in range(steps))
+
+
+NOISE_LEVEL = 0.15
+"""Standard deviation of the noise over the range of a token's embedding: the middle of what its authors advise."""
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method("integrated_gradients", gauss_legendre, steps=50, complete=True),
+        Method("saliency", factor="sign", baseline="zero"),
+        Method("input_x_gradient", factor="embedding", baseline="zero"),
+        Method("smoothgrad", noisy, factor="sign", baseline="zero", steps=25),
+        Method("occlusion"),
+        Method(
+            "allennlp", left_riemann, "loss", baseline="zero", fixed_steps=10, absolute=True, normalized="l1",
+            per_input=True,
+        ),
+        Method(
+            "allennlp_simple", objective="loss", baseline="zero", absolute=True, normalized="l1", per_input=True
+        ),
+        Method("biome", gauss_legendre, "logit", baseline="zero", steps=50, normalized="l2"),
+        Method(
+            "biome_pair",
+            gauss_legendre,
+            "logit",
+            baseline="other",
+            steps=50,
+            normalized="l2",
+            per_input=True,
+            one_at_a_time=True,
+        ),
+    )
+}  # fmt: skip
+
+
+def gradients(
+    method: Method,
+    explainable: Explainable,
+    head: nn.Module,
+    batch: Batch,
+    probes: Sequence[Sequence[Probe]],
+    targets: Sequence[int],
+    baseline: str,
+) -> list[list[Tensor]]:
+    """What the probes of each instance add up to: one CPU tensor ([texts,] tokens) for each of its inputs.
+
+    `head` scores the vectors; `targets` holds a label index for each instance of the batch.
+    """
+    device = next(head.parameters()).device
+    counts = torch.tensor([len(one) for one in probes])
+    owner = torch.arange(batch.size).repeat_interleave(counts).to(device)
+    flat = [probe for one in probes for probe in one]
+    with torch.no_grad():
+        whole = explainable.embed(batch)
+        embedded = [tensor[owner] for tensor in whole]
+        blank = [tensor[owner] for tensor in explainable.blank(batch, whole, baseline)]
+    expanded = rows(batch, owner)
+    wanted = torch.tensor(targets, device=device)[owner]
+    if method.name == "occlusion":
+        found = _lost(explainable, head, expanded, embedded, blank, flat, wanted)
+    else:
+        found = _weighted_gradients(method, explainable, head, expanded, embedded, blank, flat, wanted)
+    sums = [torch.zeros(batch.size, *one.shape[1:], dtype=torch.float64) for one in found]
+    for total, one in zip(sums, found, strict=True):
+        total.index_add_(0, owner.cpu(), one.double().cpu())
+    return [[total[instance] for total in sums] for instance in range(batch.size)]
+
+
+def _weighted_gradients(
+    method: Method,
+    explainable: Explainable,
+    head: nn.Module,
+    batch: Batch,
+    embedded: Embedded,
+    blank: Embedded,
+    probes: Sequence[Probe],
+    targets: Tensor,
+) -> list[Tensor]:
+    """One tensor (probes, [texts,] tokens) per input."""
+    kind = embedded[0].dtype
+    alphas = torch.tensor([probe.alpha for probe in probes], dtype=kind, device=targets.device)
+    weights = torch.tensor([probe.weight for probe in probes], dtype=kind, device=targets.device)
+    paths = [whole - none for whole, none in zip(embedded, blank, strict=True)]
+    points = [none + _each(alphas, path) * path for none, path in zip(blank, paths, strict=True)]
+    if any(probe.sample is not None for probe in probes):
+        points = [point + _noise(number, point, probes) for number, point in enumerate(points)]
+    if method.one_at_a_time:
+        moves = [[*embedded[:number], point, *embedded[number + 1 :]] for number, point in enumerate(points)]
+        slopes = [
+            _slopes(method.objective, explainable, head, batch, move, targets)[number]
+            for number, move in enumerate(moves)
+        ]
+    else:
+        slopes = list(_slopes(method.objective, explainable, head, batch, points, targets))
+    factors = {"path": paths, "embedding": list(embedded), "sign": [slope.sign() for slope in slopes]}[method.factor]
+    products = [(slope * factor).sum(dim=-1) for slope, factor in zip(slopes, factors, strict=True)]
+    return [product * _each(weights, product) for product in products]
+
+
+def _slopes(
+    objective: Objective, explainable: Explainable, head: nn.Module, batch: Batch, points: Embedded, targets: Tensor
+) -> Sequence[Tensor]:
+    """The gradient at each point, of its shape."""
+    points = [point.detach().requires_grad_(True) for point in points]
+    mode = explainable.original_gradients() if objective == "loss" else nullcontext()
+    # cuDNN's recurrent layers have gradients in training mode only; torch's own have them always.
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode:
+        value = _objective(objective, explainable, head, batch, points, targets)
+        return torch.autograd.grad(value.sum(), points)
+
+
+def _lost(
+    explainable: Explainable,
+    head: nn.Module,
+    batch: Batch,
+    embedded: Embedded,
+    blank: Embedded,
+    probes: Sequence[Probe],
+    targets: Tensor,
+) -> list[Tensor]:
+    """The score that goes with the token at each probe's place: (probes, [texts,] tokens) per input, zero elsewhere."""
+    without = [tensor.clone() for tensor in embedded]
+    found = [torch.zeros(tensor.shape[:-1], device=tensor.device) for tensor in embedded]
+    places = [(row, *probe.place) for row, probe in enumerate(probes) if probe.place]
+    for row, number, *position in places:
+        without[number][row, *position] = blank[number][row, *position]
+    with torch.no_grad():
+        lost = _objective("score", explainable, head, batch, embedded, targets)
+        lost = lost - _objective("score", explainable, head, batch, without, targets)
+    for row, number, *position in places:
+        found[number][row, *position] = lost[row]
+    return found
+
+
+def _objective(
+    objective: Objective, explainable: Explainable, head: nn.Module, batch: Batch, points: Embedded, targets: Tensor
+) -> Tensor:
+    """(rows,)."""
+    vectors = explainable.encode(batch, points)
+    logits = head(vectors)
+    if objective == "loss":
+        return explainable.loss(vectors, logits, targets)
+    values = logits if objective == "logit" else probabilities(logits, explainable.classifier.multilabel)
+    return values.gather(1, targets.unsqueeze(1)).squeeze(1)
+
+
+def _each(numbers: Tensor, like: Tensor) -> Tensor:
+    """(rows,) -> (rows, 1, ...) with as many dimensions as `like`."""
+    return numbers.view(-1, *[1] * (like.dim() - 1))
+
+
+def _noise(number: int, points: Tensor, probes: Sequence[Probe]) -> Tensor:
+    """The same for a sample of an input whatever its batch: each text is filled token by token from a seed."""
+    texts = points.flatten(1, -3) if points.dim() > 3 else points.unsqueeze(1)  # (rows, texts, tokens, dim)
+    noise = numpy.stack([
+        [
+            numpy.random.default_rng((number, text, probe.sample or 0)).standard_normal(texts.shape[2:], numpy.float32)
+            for text in range(texts.size(1))
+        ]
+        for probe in probes
+    ])  # fmt: skip
+    # (rows, [texts,] tokens, 1): each token's own, so that neither padding nor neighbours matter
+    spread = points.amax(dim=-1, keepdim=True) - points.amin(dim=-1, keepdim=True)
+    return torch.from_numpy(noise).to(points.device).view(points.shape) * spread * NOISE_LEVEL
+
+
+def ends(explainable: Explainable, head: nn.Module, batch: Batch, baseline: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores and logits at the embeddings, and scores at the baseline: (batch, labels) each."""
+    with torch.no_grad():
+        embedded = explainable.embed(batch)
+        logits = head(explainable.encode(batch, embedded)).float()
+        blank = head(explainable.encode(batch, explainable.blank(batch, embedded, baseline))).float()
+    multilabel = explainable.classifier.multilabel
+    return probabilities(logits, multilabel), logits, probabilities(blank, multilabel)
