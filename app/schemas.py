@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InvalidParameters
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class PredictParameters(_Strict):
+class PredictParameters(Strict):
     top_k: int | None = Field(None, ge=1, description="How many labels to list, best first; all where not given.")
     logits: bool = Field(False, description="Give the logit of each listed label too.")
     truncate: bool = Field(True, description="Cut inputs to what the model reads, with a warning; false refuses them.")
@@ -28,7 +28,7 @@ class PredictParameters(_Strict):
     )
 
 
-class PredictRequest(_Strict):
+class PredictRequest(Strict):
     instances: list[Any] = Field(
         min_length=1,
         description="Each a string or an object; GET /v1/models/{name} says which names.",
@@ -123,20 +123,29 @@ class Problem(BaseModel):
 
 def parse_predict(data: object) -> PredictRequest:
     """Raises InvalidParameters, which lists what is accepted."""
+    return parse_request(PredictRequest, PredictParameters, data)
+
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
+
+def parse_request(request: type[Parsed], parameters: type[BaseModel], data: object) -> Parsed:
+    """A body with `parameters` among its members. Raises InvalidParameters, which lists what is accepted."""
     try:
-        return PredictRequest.model_validate(data)
+        return request.model_validate(data)
     except ValidationError as error:
-        raise InvalidParameters(" ".join(_sentence(one) for one in error.errors())) from None
+        sentences = (_sentence(one, request, parameters) for one in error.errors())
+        raise InvalidParameters(" ".join(sentences)) from None
 
 
-def _sentence(error: Any) -> str:
+def _sentence(error: Any, request: type[BaseModel], parameters: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in error["loc"]) or "The body"
     if error["type"] == "extra_forbidden":
-        model = PredictParameters if error["loc"][0] == "parameters" else PredictRequest
+        model = parameters if error["loc"][0] == "parameters" else request
         return f"{place} is not known. Accepted: {', '.join(model.model_fields)}."
     if error["type"] == "missing":
         return f"{place} is missing."
     if error["type"] == "model_type":
-        model = PredictParameters if error["loc"] else PredictRequest
+        model = parameters if error["loc"] else request
         return f"{place} must be an object with {', '.join(model.model_fields)}."
     return f"{place}: {error['msg']}."

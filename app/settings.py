@@ -50,6 +50,8 @@ class Settings(BaseSettings):
 
     max_instances_per_request: int = Field(1_024, ge=1, description="Instances in one request.")
     max_instance_tokens: int = Field(8_192, ge=1, description="Tokens of one instance, all its inputs together.")
+    max_explain_instances: int = Field(64, ge=1, description="Instances in one request for explanations.")
+    max_explain_steps: int = Field(1_000, ge=1, le=10_000, description="Steps of one explanation.")
     max_request_bytes: int = Field(8 * MiB, ge=1, description="Length of a request body, in bytes.")
     default_deadline_ms: int = Field(
         30_000, ge=1, le=3_600_000, description="Time for an answer where the request sets no deadline_ms, in ms."

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.errors import ANSWERS, ROUTER_CODES, UNEXPECTED
+from app.explain_schemas import ExplainRequest, ExplainResponse
 from app.schemas import PredictRequest, PredictResponse, Problem
 
 REFERENCE = "#/components/schemas/{model}"
@@ -30,19 +31,19 @@ def _json_body(model: type) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}}
 
 
-def _predict_operation() -> dict[str, Any]:
+def _operation(name: str, description: str, request: type, response: type) -> dict[str, Any]:
     answers = {
         str(status): {"description": _description(status), "content": _json_body(Problem)}
         for status in PREDICT_STATUSES
     }
     return {
         "tags": ["models"],
-        "operationId": "predict",
-        "summary": "Predict",
-        "description": "Labels with their scores for each instance.",
+        "operationId": name,
+        "summary": name.capitalize(),
+        "description": description,
         "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
-        "requestBody": {"required": True, "content": _json_body(PredictRequest)},
-        "responses": {"200": {"description": "Predictions", "content": _json_body(PredictResponse)}, **answers},
+        "requestBody": {"required": True, "content": _json_body(request)},
+        "responses": {"200": {"description": "Answers", "content": _json_body(response)}, **answers},
     }
 
 
@@ -52,10 +53,21 @@ def document(app: FastAPI) -> dict[str, Any]:
         return app.openapi_schema
     schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     _, definitions = models_json_schema(
-        [(PredictRequest, "validation"), (PredictResponse, "serialization"), (Problem, "serialization")],
+        [
+            (PredictRequest, "validation"),
+            (PredictResponse, "serialization"),
+            (ExplainRequest, "validation"),
+            (ExplainResponse, "serialization"),
+            (Problem, "serialization"),
+        ],
         ref_template=REFERENCE,
     )
     schema.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
-    schema["paths"]["/v1/models/{name}:predict"] = {"post": _predict_operation()}
+    predict = _operation("predict", "Labels with their scores for each instance.", PredictRequest, PredictResponse)
+    explain = _operation(
+        "explain", "How much each token of an instance speaks for a label.", ExplainRequest, ExplainResponse
+    )
+    schema["paths"]["/v1/models/{name}:predict"] = {"post": predict}
+    schema["paths"]["/v1/models/{name}:explain"] = {"post": explain}
     app.openapi_schema = schema
     return schema

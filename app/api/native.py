@@ -28,6 +28,7 @@ class PredictEndpoint:
     """Reads, predicts and answers without request and response objects, which would cost more than the rest."""
 
     path = PREDICT_PATH
+    verb = "predict"
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -43,7 +44,7 @@ class PredictEndpoint:
             outcome = OUTCOMES.get(status, "invalid" if status < 500 else "failed")
             raise
         finally:
-            self.service.metrics.requests.labels(served.name, "predict", outcome).inc()
+            self.service.metrics.requests.labels(served.name, self.verb, outcome).inc()
             scope.setdefault("vitrine.log", {}).update(model=served.name, outcome=outcome)
         await send_json(send, 200, answer)
 

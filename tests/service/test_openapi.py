@@ -36,6 +36,8 @@ VALID, INVALID = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 CASES = [
     ("POST", "/v1/models/{name}:predict", VALID, 300),
     ("POST", "/v1/models/{name}:predict", INVALID, 300),
+    ("POST", "/v1/models/{name}:explain", VALID, 150),
+    ("POST", "/v1/models/{name}:explain", INVALID, 150),
     ("GET", "/v1/models/{name}", VALID, 40),
     ("GET", "/v1/models", VALID, 5),
     ("GET", "/", VALID, 5),

@@ -7,6 +7,7 @@ Some words are orders: they make it slow, fail or run out of memory, so that tes
 from __future__ import annotations
 
 import json
+import re
 import time
 import zlib
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from app.errors import DeviceLost
 from models.classifier import Batch, Classifier, Features, InputSchema, Instance, LabelSet, Source
 from models.errors import BrokenArchive, InvalidInstance
+from models.explainable import Embedded, Explainable, InputToken, Tokenization
 
 BUCKETS, DIM, MAX_WORDS = 997, 16, 200
 
@@ -84,7 +86,14 @@ class TinyClassifier(Classifier):
         tensors = {"ids": ids, "mask": mask, "nans": nans, "orders": orders}
         return Batch(tensors, len(features), int(mask.sum()), ids.numel())
 
+    def explainable(self) -> Explainable:
+        return ExplainableTiny(self)
+
     def encode(self, batch: Batch) -> Tensor:
+        return self.encode_embedded(batch, self.embeddings[batch.tensors["ids"]])
+
+    def encode_embedded(self, batch: Batch, embedded: Tensor) -> Tensor:
+        """(batch, words, DIM) -> (batch, DIM)."""
         time.sleep(self.batch_seconds)
         orders = batch.tensors["orders"]
         if "BREAK_ENCODE" in orders:
@@ -98,12 +107,36 @@ class TinyClassifier(Classifier):
         if "FOREVER" in orders:
             time.sleep(600)
         mask = batch.tensors["mask"].unsqueeze(-1)  # (batch, words, 1)
-        vectors = (self.embeddings[batch.tensors["ids"]] * mask).sum(1) / mask.sum(1)  # (batch, DIM)
+        vectors = (embedded * mask).sum(1) / mask.sum(1)  # (batch, DIM)
         return vectors.masked_fill(batch.tensors["nans"].unsqueeze(-1), float("nan"))
 
     def to(self, device: torch.device) -> None:
         self.embeddings = self.embeddings.to(device)
         self.label_set.head.to(device)
+
+
+class ExplainableTiny(Explainable):
+    baselines = ("pad", "zero")
+
+    def __init__(self, classifier: TinyClassifier) -> None:
+        self.classifier = classifier
+
+    def embed(self, batch: Batch) -> Embedded:
+        return [self.classifier.embeddings[batch.tensors["ids"]]]
+
+    def encode(self, batch: Batch, embedded: Embedded) -> Tensor:
+        return self.classifier.encode_embedded(batch, embedded[0])
+
+    def blank(self, batch: Batch, embedded: Embedded, baseline: str) -> Embedded:
+        if baseline == "zero":
+            return [torch.zeros_like(embedded[0])]
+        return [self.classifier.embeddings[0].expand_as(embedded[0])]
+
+    def tokenization(self, instance: Instance, features: Features) -> Tokenization:
+        text = self.classifier._text(instance)
+        words = list(re.finditer(r"\S+", text))[:MAX_WORDS]
+        tokens = [InputToken(0, (i,), word.group(), "text", *word.span()) for i, word in enumerate(words)]
+        return Tokenization(tokens, {"text": text})
 
 
 def load_tiny(path: Path) -> Classifier:

@@ -1,0 +1,157 @@
+"""The works of an explanation: what the device lane runs for it, slice by slice."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+import torch
+from torch import Tensor
+
+from app.batch import Shape
+from app.served import NO_ANSWER, ServedModel
+from models.classifier import Batch, Features
+from models.errors import InvalidInstance
+from models.explain import Method, Probe, ends, gradients
+from models.explainable import Explainable
+from models.explanations import explainable_by
+
+
+class Ends(NamedTuple):
+    """Scores and logits of an instance, and the scores of its baseline, in label order."""
+
+    scores: Sequence[float]
+    logits: Sequence[float]
+    baseline_scores: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some probes of one instance for one label."""
+
+    features: Features
+    target: int
+    probes: Sequence[Probe]
+
+    @property
+    def shape(self) -> Shape:
+        """As many instances of this shape side by side as there are probes. The last pair takes no room: it keeps
+        apart what only looks alike, for classifiers that need one shape."""
+        count = len(self.probes)
+        return (*((texts * count, tokens) for texts, tokens in self.features.shape), (0, count))
+
+
+@dataclass
+class Pace:
+    """How long a token takes beyond what any slice takes, learnt from the slices that ran."""
+
+    seconds_per_token: float = 1e-4
+    _overhead: float = math.inf
+
+    def observe(self, tokens: int, seconds: float) -> None:
+        # The shortest slice of late; were it counted as the tokens' time, short slices would make shorter ones.
+        self._overhead = min(self._overhead * OVERHEAD_GROWTH, seconds)
+        found = (seconds - self._overhead) / max(tokens, 1)
+        self.seconds_per_token = max(
+            LEAST_PACE, self.seconds_per_token + PACE_WEIGHT * (found - self.seconds_per_token)
+        )
+
+
+OVERHEAD_GROWTH = 1.02
+"""For each slice, so that one lucky measurement is forgotten."""
+PACE_WEIGHT = 0.3
+LEAST_PACE = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainWork:
+    """Gradients for one classifier by one method. Requests that share it share its batches."""
+
+    served: ServedModel
+    method: Method
+    baseline: str
+    pace: Pace
+
+    @cached_property
+    def explainable(self) -> Explainable:
+        return explainable_by(self.served.classifier, self.method)
+
+    @property
+    def name(self) -> str:
+        return self.served.name
+
+    @property
+    def one_shape(self) -> bool:
+        return self.served.one_shape
+
+    @cached_property
+    def ends(self) -> EndsWork:
+        return EndsWork(self)
+
+    def collate(self, slices: Sequence[Slice]) -> Batch:
+        batch = self.served.classifier.collate([one.features for one in slices])
+        tensors = {"features": batch.tensors, "slices": slices}
+        return Batch(tensors, batch.size, batch.real_tokens, batch.padded_tokens)
+
+    def run(self, batch: Batch) -> list[list[Tensor]]:
+        """For each slice the sum over its probes: one tensor ([texts,] tokens) per input."""
+        started = time.perf_counter()
+        slices: Sequence[Slice] = batch.tensors["slices"]
+        found = gradients(
+            self.method,
+            self.explainable,
+            self.served.label_set.head,
+            Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens),
+            [one.probes for one in slices],
+            [one.target for one in slices],
+            self.baseline,
+        )
+        tokens = batch.padded_tokens // batch.size * sum(len(one.probes) for one in slices)
+        self.pace.observe(tokens, time.perf_counter() - started)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class EndsWork:
+    """Where the explained score ends, and where it starts."""
+
+    work: ExplainWork
+
+    @property
+    def name(self) -> str:
+        return self.work.name
+
+    @property
+    def one_shape(self) -> bool:
+        return self.work.one_shape
+
+    def collate(self, features: Sequence[Features]) -> Batch:
+        return self.work.served.collate(features)
+
+    @torch.no_grad()
+    def run(self, batch: Batch) -> list[Ends | InvalidInstance]:
+        """InvalidInstance where the classifier has no answer."""
+        values = ends(self.work.explainable, self.work.served.label_set.head, batch, self.work.baseline)
+        finite = values[1].isfinite().all(dim=-1).tolist()
+        rows: Any = zip(*(value.tolist() for value in values), strict=True)
+        return [Ends(*row) if good else InvalidInstance(NO_ANSWER) for row, good in zip(rows, finite, strict=True)]
+
+
+class ExplainWorks:
+    """The works there are, so that requests for the same share one. Keeps no model that nothing else keeps."""
+
+    def __init__(self) -> None:
+        self._works: WeakValueDictionary[tuple[ServedModel, str, str], ExplainWork] = WeakValueDictionary()
+        self._paces: WeakKeyDictionary[ServedModel, Pace] = WeakKeyDictionary()
+
+    def of(self, served: ServedModel, method: Method, baseline: str) -> ExplainWork:
+        key = (served, method.name, baseline)
+        work = self._works.get(key)
+        if work is None:
+            work = self._works[key] = ExplainWork(served, method, baseline, self._paces.setdefault(served, Pace()))
+        return work

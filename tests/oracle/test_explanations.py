@@ -1,0 +1,192 @@
+"""The originals' own explanations, to 1e-4; and what holds of every explanation of every archive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import captum.attr
+import pytest
+import torch
+from torch import Tensor
+
+from app.batch import Shape
+from app.explain_work import ExplainWorks
+from app.explanation import ExplainOptions, explain, plan
+from app.served import ServedModel
+from app.slice_gate import SliceGate
+from models.classifier import Classifier, probabilities
+from models.explain import Probe, gauss_legendre, gradients
+from models.explainable import rows
+from models.explanations import explainable_by, method_for, methods_of
+from tests.oracle.oracles import ORACLES, Oracle
+
+ATTRIBUTION = 1e-4
+CAPTUM = 1e-5
+
+
+@pytest.fixture(scope="module", params=ORACLES.values(), ids=ORACLES.keys())
+def oracle(request: pytest.FixtureRequest) -> Oracle:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def classifier(oracle: Oracle) -> Classifier:
+    return oracle.load()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Archives this small only lose by more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+async def at_once(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
+    if work.one_shape:
+        return [row for payload in payloads for row in work.run(work.collate([payload]))]
+    return list(work.run(work.collate(payloads)))
+
+
+def explained(classifier: Classifier, instances: list[Any], **options: Any) -> list[dict[str, Any]]:
+    served = ServedModel("it", classifier, classifier.label_set)
+    planned = plan(ExplainWorks(), served, ExplainOptions(**options), 1000)
+    features = [classifier.featurize(instance) for instance in instances]
+    return asyncio.run(explain(planned, instances, features, at_once, SliceGate()))
+
+
+def answered(oracle: Oracle) -> list[dict[str, Any]]:
+    return [case for case in oracle.document["cases"] if oracle.truth(case)]
+
+
+def values(node: Any, key: str = "attribution") -> list[float]:
+    if isinstance(node, list):
+        return [value for child in node for value in values(child, key)]
+    if isinstance(node, dict):
+        return [node[key]] if key in node else [value for child in node.values() for value in values(child, key)]
+    return []
+
+
+def recorded(case: dict[str, Any]) -> tuple[str, dict[str, Any], list[float]] | None:
+    """The method, its parameters and its attributions; None where the original gave none, or noise."""
+    if own := case.get("explain"):
+        norms = [norm for raw in own.get("raw") or [] for norm in _listed(raw["l2_norm"])]
+        numbers = values(own.get("attributions") or own.get("explain") or [])
+        usable = numbers and all(isinstance(norm, float) and norm > 1e-5 for norm in norms)
+        return ("biome", {"n_steps": own["n_steps"]}, numbers) if usable else None
+    attribution = case.get("attribution")
+    if isinstance(attribution, list):
+        return "allennlp", {}, values(attribution, "grad")
+    if isinstance(attribution, dict) and "integrated_gradient" in attribution:
+        return "allennlp", {}, attribution["integrated_gradient"]["instance_1"]["grad_input_1"]
+    return None
+
+
+def _listed(item: Any) -> list[Any]:
+    return item if isinstance(item, list) else [item]
+
+
+def test_the_originals_explanations(oracle: Oracle, classifier: Classifier) -> None:
+    cases = [(case, own) for case in answered(oracle) if (own := recorded(case)) and own[2]]
+    if not cases or "cnn" in oracle.name:
+        pytest.skip("no explanation was recorded, or one that depends on how ties are broken")
+    for case, (method, parameters, wanted) in cases:
+        (answer,) = explained(classifier, [case["input"]], method=method, **parameters)
+        assert values(answer["attributions"]) == pytest.approx(wanted, abs=ATTRIBUTION), case["input"]
+
+
+def test_allennlps_simple_gradient(oracle: Oracle, classifier: Classifier) -> None:
+    cases = [case for case in answered(oracle) if "simple_gradient" in (case.get("attribution") or {})]
+    if not cases or "cnn" in oracle.name:
+        pytest.skip("none was recorded")
+    for case in cases:
+        wanted = case["attribution"]["simple_gradient"]["instance_1"]["grad_input_1"]
+        (answer,) = explained(classifier, [case["input"]], method="allennlp_simple")
+        assert values(answer["attributions"]) == pytest.approx(wanted, abs=ATTRIBUTION)
+
+
+def test_offsets_are_those_of_the_callers_own_text(oracle: Oracle, classifier: Classifier) -> None:
+    """Every token that has a place says, up to case, accents and what was added, what stands there."""
+    for case in answered(oracle):
+        features = classifier.featurize(case["input"])
+        explainable = explainable_by(classifier, method_for(classifier, "saliency"))
+        tokenization = explainable.tokenization(case["input"], features)
+        placed = [token for token in tokenization.tokens if token.start is not None]
+        assert placed or not any(tokenization.sources.values())
+        for token in placed:
+            source = tokenization.sources[token.field]
+            assert 0 <= token.start < token.end <= len(source)
+            plain = token.text.removeprefix("##").lower()
+            here = source[token.start : token.end].lower()
+            assert plain == here or not plain.isascii() or not here.isascii() or "&" in here or "[unk]" in plain
+
+
+def test_attributions_add_up(oracle: Oracle, classifier: Classifier) -> None:
+    if "bimpm" in oracle.name:
+        pytest.skip("cosines jump where embeddings vanish; delta says by how much")
+    for case in answered(oracle)[:2]:
+        for baseline in ("pad", "zero"):
+            (fine,) = explained(classifier, [case["input"]], n_steps=100, baseline=baseline)
+            assert abs(fine["delta"]) < 0.02, (baseline, case["input"])
+
+
+def test_captums_plain_call_gives_the_same(oracle: Oracle, classifier: Classifier) -> None:
+    """Instance by instance, on the classifier's own stages."""
+    method = method_for(classifier, "integrated_gradients")
+    explainable = explainable_by(classifier, method)
+    cases = answered(oracle)[:2]
+    for case in cases:
+        batch = classifier.collate([classifier.featurize(case["input"])])
+        embedded = tuple(vectors.clone().requires_grad_() for vectors in explainable.embed(batch))
+
+        def score(*points: Tensor, batch: Any = batch) -> Tensor:
+            expanded = rows(batch, torch.zeros(len(points[0]), dtype=torch.long))
+            logits = classifier.label_set.head(explainable.encode(expanded, points))
+            return probabilities(logits, classifier.multilabel)
+
+        target = int(score(*embedded).argmax())
+        plain = captum.attr.IntegratedGradients(score, multiply_by_inputs=True)
+        wanted = plain.attribute(embedded, tuple(map(torch.zeros_like, embedded)), target=target, n_steps=20)
+        found = gradients(method, explainable, classifier.label_set.head, batch, [gauss_legendre(20)], [target], "zero")
+        for one, other in zip(found[0], wanted, strict=True):
+            assert torch.allclose(one.float(), other[0].sum(-1).float(), atol=CAPTUM)
+        simple = {
+            "saliency": captum.attr.Saliency(score).attribute(embedded, target=target),
+            "input_x_gradient": captum.attr.InputXGradient(score).attribute(embedded, target=target),
+        }
+        for name, wanted in simple.items():
+            own = method_for(classifier, name)
+            found = gradients(own, explainable, classifier.label_set.head, batch, [[Probe()]], [target], "zero")
+            for one, other in zip(found[0], wanted, strict=True):
+                assert torch.allclose(one.float(), other[0].sum(-1).float(), atol=CAPTUM)
+
+
+def test_neighbours_and_slices_change_nothing(oracle: Oracle, classifier: Classifier) -> None:
+    instances = [case["input"] for case in answered(oracle)[:3]]
+    for method in methods_of(classifier):
+        if method == "biome" and classifier.kind == "record_pair":
+            continue  # refuses records of different numbers of fields, which some of these have
+        together = explained(classifier, instances, method=method)
+        for index, instance in enumerate(instances):
+            (alone,) = explained(classifier, [instance], method=method)
+            assert values(together[index]["attributions"]) == pytest.approx(values(alone["attributions"]), abs=2e-5)
+
+
+def test_explaining_leaves_no_trace(oracle: Oracle, classifier: Classifier) -> None:
+    """Predictions before and after are equal to the bit, and no parameter wants a gradient."""
+    instances = [case["input"] for case in answered(oracle)[:3]]
+
+    def predicted() -> list[Tensor]:
+        batches = [classifier.collate([classifier.featurize(instance)]) for instance in instances]
+        with torch.inference_mode():
+            return [classifier.label_set.head(classifier.encode(batch)) for batch in batches]
+
+    before = predicted()
+    for method in methods_of(classifier):
+        if not (method == "biome" and classifier.kind == "record_pair"):
+            explained(classifier, instances, method=method)
+    assert all(torch.equal(one, other) for one, other in zip(before, predicted(), strict=True))
+    assert not any(parameter.requires_grad for parameter in classifier.label_set.head.parameters())
