@@ -13,13 +13,12 @@ from models import hub
 from models.allennlp_compat import Vocabulary
 from models.indexers import BertPieces, ByteId, Characters, Indexer, MismatchedPieces, SingleId, TransformerPieces
 from models.readers import (
-    HTML_TO_TEXT,
-    RM_SPACES,
     BiomeReader,
     Reader,
     TextClassificationJsonReader,
     Tokenize,
 )
+from models.text_cleaning import HTML_TO_TEXT, RM_SPACES
 from models.tokenization import tokenizer
 from models.transformer_tokenizer import TransformerTokenizer
 

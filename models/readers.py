@@ -6,16 +6,14 @@ made from the `dataset_reader` section of an archive.
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bs4 import BeautifulSoup
-
 from models.classifier import InputSchema, Instance
 from models.errors import InvalidInstance
+from models.text_cleaning import RM_SPACES, RULES
 from models.tokenization import Token, rule_based_sentences
 from models.transformer_tokenizer import WordPieces
 
@@ -101,32 +99,6 @@ def _json_type(value: Any) -> str:
     return names.get(type(value), "an object")
 
 
-def _rm_useless_spaces(text: str) -> str:
-    return re.sub(" {2,}", " ", text)
-
-
-def _fix_html(text: str) -> str:
-    for space in ("&nbsp;", "&#160;", "&#xa0;"):
-        text = text.replace(space, " ")
-    return text.replace("<br>", "\n")
-
-
-def _html_to_text(text: str) -> str:
-    return BeautifulSoup(text, "lxml").get_text()
-
-
-TEXT_TRANSFORMS: Mapping[str, Callable[[str], str]] = {
-    "strip_spaces": str.strip,
-    "rm_useless_spaces": _rm_useless_spaces,
-    "fix_html": _fix_html,
-    "html_to_text": _html_to_text,
-}
-"""The rules of biome.text 0.3's `TextTransforms`, by name."""
-
-RM_SPACES = ("strip_spaces", "rm_useless_spaces")
-HTML_TO_TEXT = ("fix_html", "html_to_text", *RM_SPACES)
-
-
 class BiomeReader(Reader):
     """The readers of biome.text 0.3: `sequence_classifier` (one input) and `sequence_pair_classifier` (two).
 
@@ -149,7 +121,7 @@ class BiomeReader(Reader):
         self._tokenize = tokenize
         self._max_length = max_sequence_length
         self._max_sentences = max_nr_of_sentences
-        self._transforms = [TEXT_TRANSFORMS[rule] for rule in text_transforms]
+        self._transforms = [RULES[rule] for rule in text_transforms]
         self._segment = segment_sentences
         self.lists = segment_sentences or not as_text_field
         record = self.lists and not segment_sentences

@@ -1,4 +1,4 @@
-"""The text cleaning rules of biome.text 1.0 - 3.3, by the names that a configuration gives them."""
+"""The text cleaning rules of biome.text, by the names that a configuration of 1.0 - 3.3 gives them."""
 
 from __future__ import annotations
 
@@ -41,6 +41,10 @@ def html_to_text(text: str) -> str:
 RULES: Mapping[str, Callable[[str], str]] = {
     rule.__name__: rule for rule in (fix_html, html_to_text, rm_useless_spaces, strip_spaces)
 }
+
+RM_SPACES = ("strip_spaces", "rm_useless_spaces")
+HTML_TO_TEXT = ("fix_html", "html_to_text", *RM_SPACES)
+"""What biome.text 0.3 calls a `text_transforms` of these names."""
 
 
 def check_rules(names: Sequence[str]) -> tuple[str, ...]:
