@@ -24,6 +24,7 @@ def facts(classifier: Classifier) -> dict[str, Any]:
         "example": dict(inputs.example),
         "source": {"library": source.library, "versions": source.versions, "architecture": source.architecture},
         "parameters": classifier.parameters,
+        "size_bytes": classifier.size_bytes,
         "padding_safe": classifier.padding_safe,
         "problems": [],
     }
@@ -48,7 +49,7 @@ def as_table(title: str, found: Mapping[str, Any]) -> Table:
         "example": str(found["example"]),
         "written by": f"{source['library']} {source['versions']}",
         "architecture": source["architecture"],
-        "weights": f"{found['parameters']:,}",
+        "weights": f"{found['parameters']:,} ({found['size_bytes'] / 1e6:.1f} MB)",
     }
     for name, value in rows.items():
         table.add_row(name, value)

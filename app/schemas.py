@@ -83,6 +83,7 @@ class ModelDetails(ModelSummary):
     text_input: str | None = Field(None, description="The input that a plain string stands for.")
     source: ModelSource | None = None
     parameters: int | None = Field(None, description="How many weights it has.")
+    size_bytes: int | None = Field(None, description="What its weights take on the device.")
 
 
 class ModelList(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.classifier import Batch, Classifier, Features, Instance, LabelSet, Source, padded_tokens
+from models.classifier import Batch, Classifier, Features, Instance, LabelSet, Source, padded_tokens, weigh
 from models.errors import InvalidInstance
 from models.indexers import Characters
 from models.readers import Reader
@@ -42,7 +42,7 @@ class ArchiveClassifier(Classifier):
         self.inputs = reader.inputs
         self.source = source
         self.label_set = label_set
-        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.parameters, self.size_bytes = weigh(model)
         self.padding_safe = requirements.padding_safe
 
     def featurize(self, instance: Instance) -> Features:

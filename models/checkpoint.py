@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from models import hub
 from models.archive import Archive
 from models.bert_for_sequence_classification import BERTForSequenceClassification
-from models.classifier import Batch, Classifier, Features, InputSchema, Instance, LabelSet, Source, padded_tokens
+from models.classifier import Batch, Classifier, Features, InputSchema, Instance, LabelSet, Source, padded_tokens, weigh
 from models.errors import InvalidInstance, UnsupportedArchive
 from models.indexers import mask_of, pad
 from models.weights import load_weights
@@ -147,8 +147,7 @@ class CheckpointClassifier(Classifier):
         versions = str(getattr(config, "transformers_version", None) or "any")
         architecture = (config.architectures or [f"{config.model_type} for sequence classification"])[0]
         self.source = Source("transformers", versions, architecture)
-        modules = nn.ModuleList([model, label_set.head])
-        self.parameters = sum(parameter.numel() for parameter in modules.parameters())
+        self.parameters, self.size_bytes = weigh(model, label_set.head)
         self._with_types = tokenizer.gives_types and _takes_types(model, config)
         self.padding_safe = self._padding_changes_nothing()
 

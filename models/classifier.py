@@ -119,6 +119,8 @@ class Classifier(ABC):
     """The labels and head that the archive holds."""
     parameters: int
     """How many weights it has."""
+    size_bytes: int
+    """What its weights take on a device."""
     padding_safe: bool
     """False where padding would change an answer; then instances of one batch must have one shape."""
 
@@ -142,6 +144,13 @@ class Classifier(ABC):
     @abstractmethod
     def to(self, device: torch.device) -> None:
         """Moves encoder and head."""
+
+
+def weigh(*modules: nn.Module) -> tuple[int, int]:
+    """How many weights modules have between them, and how many bytes those take; shared ones count once."""
+    tensors = {id(tensor): tensor for module in modules for tensor in (*module.parameters(), *module.buffers())}
+    weights = sum(tensor.numel() for tensor in tensors.values() if isinstance(tensor, nn.Parameter))
+    return weights, sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 
 @dataclass(frozen=True, slots=True)

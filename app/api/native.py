@@ -120,4 +120,5 @@ def details(entry: Entry) -> ModelDetails:
         text_input=inputs.text_input,
         source=ModelSource(library=source.library, versions=source.versions, architecture=source.architecture),
         parameters=classifier.parameters,
+        size_bytes=classifier.size_bytes,
     )

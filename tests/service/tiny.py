@@ -42,6 +42,7 @@ class TinyClassifier(Classifier):
             head.bias.zero_()
         self.label_set = LabelSet(tuple(labels), head)
         self.parameters = self.embeddings.numel() + sum(weight.numel() for weight in head.parameters())
+        self.size_bytes = 4 * self.parameters
         self.inputs = InputSchema(
             names=("text",),
             json_schema={

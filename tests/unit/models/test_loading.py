@@ -114,3 +114,9 @@ def test_vocabulary_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
     classifier = load(tmp_path, weights=weights, vocabulary={**VOCABULARY, "vocabulary/tokens.txt": tokens})
     vocabulary = classifier.model.vocab.get_token_to_index_vocabulary("tokens")
     assert [vocabulary[token] for token in ("@@UNKNOWN@@", "a\rb", "c\u2028d", "e\nf")] == [1, 2, 3, 4]
+
+
+def test_the_small_archive_says_what_it_weighs(tmp_path: Path) -> None:
+    classifier = load(tmp_path)
+    assert classifier.parameters == 12 + 6 + 2
+    assert classifier.size_bytes == 4 * 20
