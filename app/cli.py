@@ -1,11 +1,12 @@
-"""vitrine serve | demo | inspect | predict. Imports what a command needs when it runs, so that --help is fast."""
+"""vitrine serve | demo | inspect | predict | explain. A command imports what it needs when it runs: --help is fast."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -22,6 +23,10 @@ app = typer.Typer(
 Archive = Annotated[Path, typer.Argument(help="A model.tar.gz, an unpacked archive or a checkpoint directory.")]
 Hub = Annotated[Path | None, typer.Option(envvar="VITRINE_HUB_DIR", help="Directory of transformers by name.")]
 Device = Annotated[str, typer.Option(envvar="VITRINE_DEVICE", help="auto, cpu, cuda or cuda:N.")]
+
+
+Norm = StrEnum("Norm", ["none", "l1", "l2"])
+Level = StrEnum("Level", ["token", "word", "field"])
 
 
 def main() -> None:
@@ -106,14 +111,60 @@ def predict(
     raise typer.Exit(1 if failed else 0)
 
 
-def _with_progress(lines: TextIO) -> Iterator[str]:
+@app.command()
+def explain(
+    archive: Archive,
+    lines: Annotated[
+        typer.FileText, typer.Argument(metavar="[INPUT]", help="A JSON instance on each line; - is stdin.")
+    ] = "-",  # type: ignore[assignment]  # typer opens it
+    method: Annotated[str, typer.Option(help="integrated_gradients, saliency, ...")] = "integrated_gradients",
+    target: Annotated[str | None, typer.Option(help='A label, or "all"; the predicted one where not given.')] = None,
+    n_steps: Annotated[str | None, typer.Option(help='Steps of the path, or "auto".')] = None,
+    baseline: Annotated[str | None, typer.Option(help="pad, zero or mask.")] = None,
+    normalize: Annotated[Norm, typer.Option(help="What attributions are divided by.")] = Norm.none,
+    level: Annotated[Level, typer.Option(help="What gets one attribution.")] = Level.token,
+    html: Annotated[Path | None, typer.Option(help="Draw the explanations into this file too.")] = None,
+    device: Device = "auto",
+    hub_dir: Hub = None,
+) -> None:
+    """Explain without a server: JSON lines in, JSON lines out. Exits with 1 where a line had no explanation."""
+    import orjson  # noqa: PLC0415
+
+    from app.device import choose_device  # noqa: PLC0415
+    from app.errors import InvalidParameters  # noqa: PLC0415
+    from app.explain_page import page  # noqa: PLC0415
+    from app.explanation import ExplainOptions  # noqa: PLC0415
+    from app.offline_explain import OfflineExplainer  # noqa: PLC0415
+    from models.errors import ArchiveError  # noqa: PLC0415
+
+    try:
+        steps: Any = int(n_steps) if n_steps and n_steps != "auto" else n_steps
+        chosen: dict[str, Any] = {"normalize": normalize.value, "level": level.value}
+        options = ExplainOptions(method, target, steps, baseline, **chosen)
+        classifier = _load(archive, hub_dir)
+        explainer = OfflineExplainer(classifier, choose_device(device), options, settings_from({}).max_explain_steps)
+    except (ValueError, ArchiveError, InvalidParameters) as error:
+        _fail(str(error))
+    answers = []
+    failed = False
+    for answer in explainer.explain(_with_progress(lines, "explain")):
+        failed = failed or "error" in answer
+        sys.stdout.write(orjson.dumps(answer).decode() + "\n")
+        if html:
+            answers.append(answer)
+    if html:
+        html.write_text(page(answers), encoding="utf-8")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _with_progress(lines: TextIO, doing: str = "predict") -> Iterator[str]:
     """The lines, counted on stderr where that is a terminal."""
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     columns = (SpinnerColumn(), TextColumn("{task.completed} lines"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("predict", total=None)
+        task = progress.add_task(doing, total=None)
         for line in lines:
             progress.advance(task)
             yield line

@@ -14,6 +14,9 @@ from models.explainable import InputToken, Tokenization
 Level = Literal["token", "word", "field"]
 
 NOT_A_NUMBER = "Nothing tells the attributions apart from zero, so all of them are zero."
+NO_ANSWER_ON_THE_WAY = (
+    "The model has no answer somewhere between the baseline and the instance; what cannot be attributed is zero."
+)
 NOT_COMPARABLE = (
     "This method goes from one record to the other, which says little where the labels are not duplicate and "
     "not_duplicate."
@@ -51,6 +54,9 @@ def explanation(
 ) -> dict[str, Any]:
     """`values` holds a number for each token."""
     warnings = list(explained.warnings)
+    if not all(map(math.isfinite, values)):
+        warnings.append(NO_ANSWER_ON_THE_WAY)
+        values = [value if math.isfinite(value) else 0.0 for value in values]
     numbers = [abs(value) if method.absolute else value for value in values]
     parts = [Part(token, number) for token, number in zip(tokenization.tokens, numbers, strict=True)]
     if method.normalized != "none":

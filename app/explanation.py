@@ -174,9 +174,10 @@ async def _explain_one(
         sums = await _sum(work, features, target, probes, evaluate, gate)
         values = [float(sums[token.input][token.position]) for token in tokenization.tokens]
         delta = difference - math.fsum(values) if method.complete else None
+        delta = delta if delta is not None and math.isfinite(delta) else None
         if not automatic or steps is None or steps >= planned.max_steps:
             break
-        if delta is not None and abs(delta) <= AUTO_TOLERANCE * abs(difference):
+        if delta is None or abs(delta) <= AUTO_TOLERANCE * abs(difference):
             break
         steps = min(2 * steps, planned.max_steps)
     warnings = [*features.warnings, *map(truncation, features.truncated)]

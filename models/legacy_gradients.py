@@ -38,7 +38,8 @@ def _cosine(left: Tensor, right: Tensor, dim: int = 1) -> Tensor:
     return (left * right).sum(dim) / norms.clamp_min(COSINE_EPSILON**2).sqrt()
 
 
-def _max(values: Tensor, dim: int) -> Tensor:
+def _max(values: Tensor, dim: int, keepdim: bool = False) -> Tensor:
     """Of equal values the last has the slope; today amax shares it out between them."""
     last = values.size(dim) - 1 - values.detach().flip(dim).argmax(dim, keepdim=True)
-    return torch.gather(values, dim, last).squeeze(dim)
+    found = torch.gather(values, dim, last)
+    return found if keepdim else found.squeeze(dim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -62,6 +63,12 @@ def answered(oracle: Oracle) -> list[dict[str, Any]]:
     return [case for case in oracle.document["cases"] if oracle.truth(case)]
 
 
+def with_words(oracle: Oracle, count: int) -> list[Any]:
+    """Instances that hold something to explain."""
+    inputs = [case["input"] for case in answered(oracle)]
+    return [one for one in inputs if any(text.strip() for text in map(str, one.values()))][:count]
+
+
 def values(node: Any, key: str = "attribution") -> list[float]:
     if isinstance(node, list):
         return [value for child in node for value in values(child, key)]
@@ -73,7 +80,8 @@ def values(node: Any, key: str = "attribution") -> list[float]:
 def recorded(case: dict[str, Any]) -> tuple[str, dict[str, Any], list[float]] | None:
     """The method, its parameters and its attributions; None where the original gave none, or noise."""
     if own := case.get("explain"):
-        norms = [norm for raw in own.get("raw") or [] for norm in _listed(raw["l2_norm"])]
+        raws = enumerate(own.get("raw") or [])
+        norms = [norm[index] if isinstance(norm := raw["l2_norm"], list) else norm for index, raw in raws]
         numbers = values(own.get("attributions") or own.get("explain") or [])
         usable = numbers and all(isinstance(norm, float) and norm > 1e-5 for norm in norms)
         return ("biome", {"n_steps": own["n_steps"]}, numbers) if usable else None
@@ -85,12 +93,15 @@ def recorded(case: dict[str, Any]) -> tuple[str, dict[str, Any], list[float]] | 
     return None
 
 
-def _listed(item: Any) -> list[Any]:
-    return item if isinstance(item, list) else [item]
+def carried(oracle: Oracle) -> list[tuple[dict[str, Any], tuple[str, dict[str, Any], list[float]]]]:
+    """What is kept of the originals' explanations beside the carried archives."""
+    path = oracle.archive.with_name(f"{oracle.name}.explanations.json")
+    kept = json.loads(path.read_text()) if path.exists() else []
+    return [(one, (one["method"], one["parameters"], one["attributions"])) for one in kept]
 
 
 def test_the_originals_explanations(oracle: Oracle, classifier: Classifier) -> None:
-    cases = [(case, own) for case in answered(oracle) if (own := recorded(case)) and own[2]]
+    cases = [(case, own) for case in answered(oracle) if (own := recorded(case)) and own[2]] + carried(oracle)
     if not cases or "cnn" in oracle.name:
         pytest.skip("no explanation was recorded, or one that depends on how ties are broken")
     for case, (method, parameters, wanted) in cases:
@@ -104,6 +115,8 @@ def test_allennlps_simple_gradient(oracle: Oracle, classifier: Classifier) -> No
         pytest.skip("none was recorded")
     for case in cases:
         wanted = case["attribution"]["simple_gradient"]["instance_1"]["grad_input_1"]
+        if not wanted:
+            continue
         (answer,) = explained(classifier, [case["input"]], method="allennlp_simple")
         assert values(answer["attributions"]) == pytest.approx(wanted, abs=ATTRIBUTION)
 
@@ -115,12 +128,15 @@ def test_offsets_are_those_of_the_callers_own_text(oracle: Oracle, classifier: C
         explainable = explainable_by(classifier, method_for(classifier, "saliency"))
         tokenization = explainable.tokenization(case["input"], features)
         placed = [token for token in tokenization.tokens if token.start is not None]
-        assert placed or not any(tokenization.sources.values())
+        assert placed or not any(source.strip() for source in tokenization.sources.values())
         for token in placed:
             source = tokenization.sources[token.field]
             assert 0 <= token.start < token.end <= len(source)
             plain = token.text.removeprefix("##").lower()
             here = source[token.start : token.end].lower()
+            if "bytes" in oracle.name:
+                assert token.end - token.start == 1
+                continue
             assert plain == here or not plain.isascii() or not here.isascii() or "&" in here or "[unk]" in plain
 
 
@@ -165,7 +181,7 @@ def test_captums_plain_call_gives_the_same(oracle: Oracle, classifier: Classifie
 
 
 def test_neighbours_and_slices_change_nothing(oracle: Oracle, classifier: Classifier) -> None:
-    instances = [case["input"] for case in answered(oracle)[:3]]
+    instances = with_words(oracle, 3)
     for method in methods_of(classifier):
         if method == "biome" and classifier.kind == "record_pair":
             continue  # refuses records of different numbers of fields, which some of these have
@@ -177,7 +193,7 @@ def test_neighbours_and_slices_change_nothing(oracle: Oracle, classifier: Classi
 
 def test_explaining_leaves_no_trace(oracle: Oracle, classifier: Classifier) -> None:
     """Predictions before and after are equal to the bit, and no parameter wants a gradient."""
-    instances = [case["input"] for case in answered(oracle)[:3]]
+    instances = with_words(oracle, 3)
 
     def predicted() -> list[Tensor]:
         batches = [classifier.collate([classifier.featurize(instance)]) for instance in instances]

@@ -1,0 +1,56 @@
+"""The gate lets in what fits, in the order of arrival, and loses nobody."""
+
+import asyncio
+
+import pytest
+
+from app.slice_gate import SliceGate
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_no_more_than_allowed_and_in_order() -> None:
+    gate, inside, most, order = SliceGate(1.0), 0.0, 0.0, []
+
+    async def slice_of(number: int, seconds: float) -> None:
+        nonlocal inside, most
+        async with gate.hold(seconds):
+            order.append(number)
+            inside += seconds
+            most = max(most, inside)
+            await asyncio.sleep(0.001)
+            inside -= seconds
+
+    await asyncio.gather(*(slice_of(number, 0.4) for number in range(20)))
+    assert order == list(range(20))
+    assert 0.4 < most <= 1.0
+
+
+async def test_what_is_longer_than_allowed_goes_alone() -> None:
+    gate = SliceGate(1.0)
+    async with asyncio.timeout(1), gate.hold(5.0):
+        other = asyncio.create_task(_pass(gate))
+        await asyncio.sleep(0.01)
+        assert not other.done()
+    await other
+
+
+async def test_who_gives_up_does_not_stand_in_the_way() -> None:
+    gate = SliceGate(1.0)
+    async with gate.hold(1.0):
+        gone, last = asyncio.create_task(_pass(gate)), asyncio.create_task(_pass(gate))
+        await asyncio.sleep(0)
+        gone.cancel()
+    async with asyncio.timeout(1):
+        await last
+    assert gone.cancelled()
+
+
+async def _pass(gate: SliceGate) -> None:
+    async with gate.hold(0.9):
+        pass
