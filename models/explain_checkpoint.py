@@ -14,6 +14,12 @@ from models.explain_archive import blank_pieces, mask_piece
 from models.explainable import Embedded, Explainable, InputToken, Tokenization
 
 
+def reads_rows(classifier: CheckpointClassifier) -> bool:
+    """Whether embeddings are looked up instance by instance; XLNet turns its ids first."""
+    model: Any = getattr(classifier.model, "model", classifier.model)
+    return bool(model.config.model_type != "xlnet")
+
+
 class ExplainableCheckpoint(Explainable):
     """Embeddings are the model's own, one for each word piece; it adds positions and types itself."""
 

@@ -10,7 +10,7 @@ from models.checkpoint import CheckpointClassifier
 from models.classifier import Classifier
 from models.explain import METHODS, Method
 from models.explain_archive import explain_archive, explain_text_field
-from models.explain_checkpoint import ExplainableCheckpoint
+from models.explain_checkpoint import ExplainableCheckpoint, reads_rows
 from models.explain_pair import FromFields
 from models.explainable import Explainable
 from models.head_reader import HeadReader
@@ -33,7 +33,7 @@ def _(classifier: ArchiveClassifier) -> Explainable | None:
 
 @explainable.register
 def _(classifier: CheckpointClassifier) -> Explainable | None:
-    return ExplainableCheckpoint(classifier)
+    return ExplainableCheckpoint(classifier) if reads_rows(classifier) else None
 
 
 def methods_of(classifier: Classifier) -> Sequence[str]:
