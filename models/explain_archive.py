@@ -159,6 +159,9 @@ class FromPieces(ExplainableArchive):
         return [functional.embedding(text["ids" if "ids" in text else "token_ids"], self._table) for text in texts]
 
     def encode(self, batch: Batch, embedded: Embedded) -> Tensor:
+        if self.classifier._reader.lists:
+            # (batch, texts, pieces, dim) -> (batch * texts, pieces, dim), as the texts are looked up
+            embedded = [vectors.flatten(0, 1) for vectors in embedded]
         with EmbeddingLookup(self._table, embedded):
             return self.classifier.encode(batch)
 
