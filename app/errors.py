@@ -14,6 +14,11 @@
     │   ├── ModelLoading               the model is not ready yet
     │   ├── ShuttingDown               the server is draining
     │   └── OutOfMemory                the device had no room for it
+    ├── LabelStoreError                label versions on disk
+    │   ├── UnknownVersion             no version of that number
+    │   ├── VersionUnusable            its file is broken or of another archive
+    │   ├── StaleVersion               another version answers by now
+    │   └── StoreNotWritable           the store takes no new version
     ├── ModelFailed                    the archive could not be loaded
     ├── DeadlineExceeded               no answer in the time that the request allowed
     ├── ClientGone                     the client closed the connection; nobody reads the answer
@@ -134,6 +139,48 @@ class OutOfMemory(Unavailable):
         super().__init__("The device has no memory left for this instance. Try again later or send a shorter text.")
 
 
+class LabelStoreError(ServiceError):
+    """Label versions on disk."""
+
+
+class UnknownVersion(LabelStoreError):
+    def __init__(self, model: str, number: int, available: Sequence[int]) -> None:
+        super().__init__(f"{model!r} has no label version {number}. Available: {', '.join(map(str, available))}.")
+        self.available = available
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        return {"available": list(self.available)}
+
+
+class VersionUnusable(LabelStoreError):
+    """A version's file is broken or of another archive; no `number` where nobody knows which it is."""
+
+    def __init__(self, model: str, number: int | None, reason: str) -> None:
+        which = "The active label version" if number is None else f"Label version {number}"
+        super().__init__(f"{which} of {model!r} cannot be used. {reason}")
+        self.reason = reason
+
+
+class StaleVersion(LabelStoreError):
+    """Another version answers by now; `active` says which."""
+
+    def __init__(self, model: str, expected: int, active: int) -> None:
+        super().__init__(
+            f"{model!r} answers with label version {active}, not {expected} any more. Read its labels and try again."
+        )
+        self.active = active
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        return {"active": self.active}
+
+
+class StoreNotWritable(LabelStoreError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The store takes no new label version: {reason}")
+
+
 class ModelFailed(ServiceError):
     pass
 
@@ -191,6 +238,11 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     ModelLoading: Answer(503, "model_loading", "Model loading"),
     ShuttingDown: Answer(503, "shutting_down", "Shutting down"),
     OutOfMemory: Answer(503, "out_of_memory", "Out of device memory"),
+    LabelStoreError: Answer(409, "label_store_error", "Label store error"),
+    UnknownVersion: Answer(404, "unknown_version", "Unknown label version"),
+    VersionUnusable: Answer(409, "version_unusable", "Label version unusable"),
+    StaleVersion: Answer(412, "stale_version", "Stale label version"),
+    StoreNotWritable: Answer(503, "store_not_writable", "Store not writable", retry_after=60),
     ModelFailed: Answer(503, "model_failed", "Model failed to load", retry_after=60),
     ArchiveError: Answer(503, "model_failed", "Model failed to load", retry_after=60),
     DeadlineExceeded: Answer(504, "deadline_exceeded", "Deadline exceeded"),
