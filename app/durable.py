@@ -55,15 +55,20 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_plain_file(path: Path, limit: int) -> bytes:
-    """Raises FileNotFoundError, and OSError or ValueError for a link, a pipe, a folder or more than `limit` bytes."""
+    """Raises OSError, and ValueError for a link, a pipe, a folder or more than `limit` bytes."""
+    if path.is_symlink():
+        raise ValueError("is a link")
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("is not a plain file")
         if status.st_size > limit:
             raise ValueError(f"is {status.st_size} bytes; the limit is {limit}")
-        return file.read(limit)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(limit)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -208,8 +208,9 @@ class LabelStore:
         return sorted(number for match in found if match and (number := int(match[1])) > ARCHIVE_VERSION)
 
     def _read(self, model: str, number: int) -> Version:
+        path = self._path(model, number)
         try:
-            version = from_bytes(read_plain_file(self._path(model, number), MAX_VERSION_BYTES))
+            version = from_bytes(read_plain_file(path, MAX_VERSION_BYTES))
         except FileNotFoundError as error:
             raise UnknownVersion(model, number, [ARCHIVE_VERSION, *self._numbers(model)]) from error
         except ValueError as error:
@@ -232,8 +233,9 @@ class LabelStore:
 
     def _pointer_bytes(self, model: str) -> bytes:
         """Empty where there is none."""
+        path = self._folder(model) / POINTER
         try:
-            return read_plain_file(self._folder(model) / POINTER, MAX_POINTER_BYTES)
+            return read_plain_file(path, MAX_POINTER_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return b""
         except (OSError, ValueError):

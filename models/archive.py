@@ -8,6 +8,7 @@ under the limits of `ArchiveLimits`; whatever an archive has no business to hold
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -16,21 +17,31 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from models.archive_limits import (
+    CONFIG,
+    DEFAULT_LIMITS,
+    HEADER_BYTES,
+    META,
+    VOCABULARY,
+    ArchiveLimits,
+    BoundedReader,
+    Budget,
+    MiB,
+    shown,
+)
 from models.config_policy import parse_config
 from models.errors import ArchiveError, BrokenArchive, UnsafeArchive
 
-CONFIG = "config.json"
-META = "meta.json"
 WEIGHTS = ("weights.th", "model.safetensors", "pytorch_model.bin")
-VOCABULARY = "vocabulary"
 TOKENIZER_FILES = (
     "added_tokens.json",
     "merges.txt",
@@ -45,25 +56,6 @@ TOKENIZER_FILES = (
 )
 """What a Hugging Face checkpoint may keep its tokenizer in."""
 SUFFIX = ".tar.gz"
-
-MiB = 1 << 20
-GiB = 1 << 30
-_HEADER_BYTES = MiB
-"""What one tar header with its extensions (long names, pax records) may take."""
-
-
-@dataclass(frozen=True)
-class ArchiveLimits:
-    """Upper bounds on what is read from one archive. The defaults leave room for a BERT-large with a margin."""
-
-    packed_bytes: int = 8 * GiB
-    unpacked_bytes: int = 16 * GiB
-    config_bytes: int = 4 * MiB
-    vocabulary_bytes: int = 512 * MiB
-    members: int = 10_000
-    ratio: int = 200
-    """Unpacked over packed size, looked at only beyond `ratio_floor_bytes`."""
-    ratio_floor_bytes: int = 256 * MiB
 
 
 @dataclass(frozen=True)
@@ -86,7 +78,7 @@ def archive_name(path: Path) -> str:
     return path.name.removesuffix(SUFFIX)
 
 
-def open_archive(path: Path, limits: ArchiveLimits = ArchiveLimits()) -> Archive:
+def open_archive(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> Archive:
     """Reads a `model.tar.gz`, an unpacked archive folder or a checkpoint folder.
 
     Raises UnsafeArchive for anything that could do harm, BrokenArchive for damage.
@@ -125,47 +117,84 @@ def _known(member: PurePosixPath) -> bool:
     return len(member.parts) == 2 and member.parts[0] == VOCABULARY and member.suffix == ".txt"
 
 
+def folder_files(path: Path) -> dict[str, Path]:
+    """The files of an unpacked archive or a checkpoint, by their names in an archive. Others are no part of it."""
+    files = sorted([*path.glob("*"), *path.glob(f"{VOCABULARY}/*")])
+    named = {PurePosixPath(file.relative_to(path).as_posix()): file for file in files}
+    return {str(name): file for name, file in named.items() if file.is_file() and _known(name)}
+
+
 def _read_folder(path: Path, name: str, limits: ArchiveLimits) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    budget = _Budget(name, limits, packed=limits.unpacked_bytes)
-    for file in sorted([*path.glob("*"), *path.glob(f"{VOCABULARY}/*")]):
-        relative = PurePosixPath(file.relative_to(path).as_posix())
-        if file.is_file() and _known(relative):
-            budget.take(str(relative), file.stat().st_size)
-            files[str(relative)] = file.read_bytes()
+    budget = Budget(name, limits, packed=limits.unpacked_bytes)
+    for member, file in folder_files(path).items():
+        budget.take(member, file.stat().st_size)
+        files[member] = file.read_bytes()
     return files
 
 
 def _read_tar(path: Path, name: str, limits: ArchiveLimits) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    with damage_reported(name):
+        for member, data in tar_members(path, name, limits):
+            relative = PurePosixPath(member.name)
+            if data is not None and _wanted(relative):
+                files[str(relative)] = data.read()
+    return files
+
+
+def tar_members(
+    path: Path, name: str, limits: ArchiveLimits = DEFAULT_LIMITS
+) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """Each member of a tar.gz, in order, with its data where it is a file. What is not read of it is skipped.
+
+    Raises UnsafeArchive, and within `damage_reported` BrokenArchive.
+    """
     packed = path.stat().st_size
     if packed > limits.packed_bytes:
         raise UnsafeArchive(name, None, f"is {packed} bytes; the limit is {limits.packed_bytes}")
-    files: dict[str, bytes] = {}
+    with path.open("rb") as file, gzip.open(file) as unpacked:
+        reader = BoundedReader(unpacked, name)
+        with tarfile.open(fileobj=reader, mode="r|") as tar:
+            budget = Budget(name, limits, packed)
+            for member in _members(tar, reader):
+                budget.take(member.name, member.size)
+                _refuse_dangerous(name, member)
+                reader.allow(member.size)
+                data = tar.extractfile(member) if member.isfile() else None
+                yield member, data
+                _skip(data)
+
+
+@contextmanager
+def damage_reported(name: str) -> Iterator[None]:
+    """What goes wrong while a tar.gz is read becomes BrokenArchive."""
     try:
-        with path.open("rb") as file, gzip.open(file) as unpacked:
-            reader = _BoundedReader(unpacked, name)
-            with tarfile.open(fileobj=reader, mode="r|") as tar:
-                budget = _Budget(name, limits, packed)
-                for member in _members(tar, reader):
-                    budget.take(member.name, member.size)
-                    _refuse_dangerous(name, member)
-                    reader.allow(member.size)
-                    data = tar.extractfile(member) if member.isfile() else None
-                    relative = PurePosixPath(member.name)
-                    if data is not None and _wanted(relative):
-                        files[str(relative)] = data.read()
-                    elif data is not None:
-                        _skip(data)
+        yield
     except ArchiveError:
         raise
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, OSError, ValueError, OverflowError) as error:
         raise BrokenArchive(name, None, f"is not a complete tar.gz file ({type(error).__name__})") from error
-    return files
 
 
-def _members(tar: tarfile.TarFile, reader: _BoundedReader) -> Iterator[tarfile.TarInfo]:
+def archive_checksum(path: Path) -> str:
+    """SHA-256 of an archive file; of a folder, that of the names and contents of its files. Raises OSError."""
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for member, file in folder_files(path).items():
+            digest.update(f"{member}\0{_file_checksum(file)}\n".encode())
+        return digest.hexdigest()
+    return _file_checksum(path)
+
+
+def _file_checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _members(tar: tarfile.TarFile, reader: BoundedReader) -> Iterator[tarfile.TarInfo]:
     while True:
-        reader.allow(_HEADER_BYTES)
+        reader.allow(HEADER_BYTES)
         member = tar.next()
         if member is None:
             return
@@ -174,75 +203,20 @@ def _members(tar: tarfile.TarFile, reader: _BoundedReader) -> Iterator[tarfile.T
         yield member
 
 
-def _skip(data: Any) -> None:
-    while data.read(MiB):
+def _skip(data: IO[bytes] | None) -> None:
+    while data is not None and data.read(MiB):
         pass
 
 
 def _refuse_dangerous(name: str, member: tarfile.TarInfo) -> None:
     path = PurePosixPath(member.name)
-    shown = _shown(member.name)
+    where = shown(member.name)
     if path.is_absolute() or ".." in path.parts or "\\" in member.name:
-        raise UnsafeArchive(name, shown, "points outside the archive")
+        raise UnsafeArchive(name, where, "points outside the archive")
     if not (member.isfile() or member.isdir()):
-        raise UnsafeArchive(name, shown, "is a link, a device or a pipe; an archive holds plain files only")
+        raise UnsafeArchive(name, where, "is a link, a device or a pipe; an archive holds plain files only")
     if member.issparse():
-        raise UnsafeArchive(name, shown, "is a sparse file; an archive holds plain files only")
-
-
-def _shown(member: str) -> str:
-    """A member's name as a message may show it."""
-    return ascii(member[:120])[1:-1]
-
-
-class _Budget:
-    """What an archive has left of its limits while its members are read."""
-
-    def __init__(self, name: str, limits: ArchiveLimits, packed: int) -> None:
-        self._name = name
-        self._limits = limits
-        ceiling = max(limits.ratio_floor_bytes, limits.ratio * packed)
-        self._bytes = min(limits.unpacked_bytes, ceiling)
-        self._vocabulary_bytes = limits.vocabulary_bytes
-        self._members = limits.members
-
-    def take(self, member: str, size: int) -> None:
-        self._members -= 1
-        self._bytes -= size
-        if member.startswith(f"{VOCABULARY}/"):
-            self._vocabulary_bytes -= size
-        if self._members < 0:
-            raise UnsafeArchive(self._name, None, f"holds more than {self._limits.members} members")
-        if member in {CONFIG, META} and size > self._limits.config_bytes:
-            raise UnsafeArchive(self._name, member, f"is {size} bytes; the limit is {self._limits.config_bytes}")
-        if self._vocabulary_bytes < 0:
-            limit = self._limits.vocabulary_bytes
-            raise UnsafeArchive(self._name, _shown(member), f"takes the vocabulary beyond {limit} bytes")
-        if self._bytes < 0 or size < 0:
-            reason = f"unpacks to more than the limits allow ({self._limits.unpacked_bytes} bytes, "
-            raise UnsafeArchive(self._name, _shown(member), f"{reason}{self._limits.ratio} times the packed size)")
-
-
-class _BoundedReader(io.RawIOBase):
-    """Passes reads through until the bytes last allowed are used up: a header cannot ask for more than a header."""
-
-    def __init__(self, source: Any, name: str) -> None:
-        self._source = source
-        self._name = name
-        self.allow(_HEADER_BYTES)
-
-    def allow(self, size: int) -> None:
-        self._left = size + 2 * tarfile.RECORDSIZE
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        if size < 0 or size > self._left:
-            raise UnsafeArchive(self._name, None, "has a tar header that is larger than any honest one")
-        data: bytes = self._source.read(size)
-        self._left -= len(data)
-        return data
+        raise UnsafeArchive(name, where, "is a sparse file; an archive holds plain files only")
 
 
 def _load_weights(name: str, member: str, data: bytes, limits: ArchiveLimits) -> dict[str, Tensor]:
@@ -261,7 +235,7 @@ def _load_weights(name: str, member: str, data: bytes, limits: ArchiveLimits) ->
         raise BrokenArchive(name, member, "is not a state dict (names to tensors)")
     for key, tensor in state.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise BrokenArchive(name, member, f"{_shown(str(key))} holds NaN or infinite numbers")
+            raise BrokenArchive(name, member, f"{shown(str(key))} holds NaN or infinite numbers")
     return {str(key): tensor for key, tensor in state.items()}
 
 
@@ -294,19 +268,28 @@ def write_archive(
     for namespace, lines in vocabulary.items():
         text = "\n".join(line.replace("\n", "@@NEWLINE@@") for line in lines)
         members[f"{VOCABULARY}/{namespace}.txt"] = text.encode()
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with written_whole(path) as temporary, tarfile.open(temporary, mode="w:gz") as tar:
+        for member, data in members.items():
+            add_member(tar, tarfile.TarInfo(member), data)
+
+
+def add_member(tar: tarfile.TarFile, info: tarfile.TarInfo, data: bytes) -> None:
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that gets its name once it is written, and on disk; until then nothing changes."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=SUFFIX)
+    temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz") as tar:
-                for member, data in members.items():
-                    info = tarfile.TarInfo(member)
-                    info.size = len(data)
-                    info.mode = 0o644
-                    tar.addfile(info, io.BytesIO(data))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        yield temporary
+        os.fsync(descriptor)
+        temporary.chmod(0o644)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(descriptor)
