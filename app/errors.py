@@ -36,7 +36,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.errors import ArchiveError, InvalidInstance
+from models.errors import ArchiveError, ExtensionError, InvalidInstance, LabelExists
 
 
 class ServiceError(Exception):
@@ -231,6 +231,8 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     InvalidParameters: Answer(422, "invalid_parameters", "Invalid parameters"),
     InvalidInstances: Answer(422, "invalid_instances", "Invalid instances"),
     InvalidInstance: Answer(422, "invalid_instances", "Invalid instances"),
+    ExtensionError: Answer(422, "invalid_extension", "Labels cannot be added"),
+    LabelExists: Answer(409, "label_exists", "Label exists"),
     RequestTooLarge: Answer(413, "request_too_large", "Request too large"),
     UnknownModel: Answer(404, "unknown_model", "Unknown model"),
     Unavailable: Answer(503, "unavailable", "Unavailable"),

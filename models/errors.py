@@ -5,8 +5,11 @@
     │   ├── UnsafeArchive         it tries to do something an archive must not do
     │   ├── BrokenArchive         it is damaged or contradicts itself
     │   ├── UnsupportedArchive    it holds something that is not implemented here
-    │   └── MissingFiles          it refers to files that are not in the hub directory
-    └── InvalidInstance           an instance cannot be answered; says what is accepted
+    │   ├── MissingFiles          it refers to files that are not in the hub directory
+    │   └── NotExportable         a label set cannot be written in its format
+    ├── InvalidInstance           an instance cannot be answered; says what is accepted
+    └── ExtensionError            labels cannot be added as asked; says what would be accepted
+        └── LabelExists           a classifier has one of them already
 
 Messages are written for the person who sent the archive or the instance: what was wrong, what to do,
 which choices are valid. They hold no absolute path and no stack trace.
@@ -53,6 +56,10 @@ class MissingFiles(ArchiveError):
     """The archive refers to files that are not in the hub directory."""
 
 
+class NotExportable(ArchiveError):
+    """A label set cannot be written in the format of the archive that it belongs to."""
+
+
 class InvalidInstance(ModelError):
     """An instance cannot be answered. The message says why and what is accepted.
 
@@ -66,3 +73,22 @@ class InvalidInstance(ModelError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class ExtensionError(ModelError):
+    """Labels cannot be added as asked. The message says why and what is accepted.
+
+    `field` names the part of the request at fault: labels, examples, prior or l2.
+    """
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class LabelExists(ExtensionError):
+    """A classifier has one of the labels already."""
