@@ -135,7 +135,7 @@ def _batch_limits(settings: Settings) -> BatchLimits:
 
 def _loader(settings: Settings) -> Load:
     def load(path: Path) -> Classifier:
-        from models.archive import ArchiveLimits  # noqa: PLC0415 - seconds to import; the server answers meanwhile
+        from models.archive_limits import ArchiveLimits  # noqa: PLC0415 - takes seconds; the server answers meanwhile
         from models.loading import load_classifier  # noqa: PLC0415
 
         limits = ArchiveLimits(packed_bytes=settings.max_archive_bytes, unpacked_bytes=settings.max_unpacked_bytes)

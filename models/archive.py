@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -84,18 +84,22 @@ def open_archive(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> Archive:
     Raises UnsafeArchive for anything that could do harm, BrokenArchive for damage.
     """
     name = archive_name(path)
-    members = _read_folder(path, name, limits) if path.is_dir() else _without_folder(_read_tar(path, name, limits))
+    members = read_members(path, limits)
     if CONFIG not in members:
         raise BrokenArchive(name, CONFIG, "is missing; an archive holds config.json, weights.th and vocabulary/")
     config = parse_config(name, CONFIG, members.pop(CONFIG))
     meta = parse_config(name, META, members.pop(META)) if META in members else {}
-    weights_file = next((file for file in WEIGHTS if file in members), None)
-    if weights_file is None:
+    weights_name = weights_file(members)
+    if weights_name is None:
         raise BrokenArchive(name, None, f"holds no weights; expected {' or '.join(WEIGHTS)}")
-    weights = _load_weights(name, weights_file, members.pop(weights_file), limits)
+    weights = _load_weights(name, weights_name, members.pop(weights_name), limits)
     files = {file: members.pop(file) for file in TOKENIZER_FILES if file in members}
-    vocabulary = {PurePosixPath(file).name: _text(name, file, data) for file, data in members.items()}
+    vocabulary = {PurePosixPath(file).name: _text(name, file, data) for file, data in _vocabulary(members).items()}
     return Archive(name, config, weights, vocabulary, files, meta.get("version"))
+
+
+def _vocabulary(members: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {file: data for file, data in members.items() if file.startswith(f"{VOCABULARY}/")}
 
 
 def _wanted(member: PurePosixPath) -> bool:
@@ -103,12 +107,25 @@ def _wanted(member: PurePosixPath) -> bool:
     return _known(member) or (len(member.parts) > 1 and _known(member.relative_to(member.parts[0])))
 
 
-def _without_folder(files: dict[str, bytes]) -> dict[str, bytes]:
-    """The files of the one folder that holds everything, where there is no configuration at the top."""
-    folders = [name.removesuffix(CONFIG) for name in files if name.endswith(f"/{CONFIG}")]
-    if CONFIG in files or len(folders) != 1:
-        return files
-    return {name.removeprefix(folders[0]): data for name, data in files.items() if name.startswith(folders[0])}
+def read_members(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> dict[str, bytes]:
+    """The files of an archive that have a meaning, by name. Raises UnsafeArchive and BrokenArchive."""
+    name = archive_name(path)
+    if path.is_dir():
+        return _read_folder(path, name, limits)
+    files = _read_tar(path, name, limits)
+    folder = top_folder(files)
+    return {file.removeprefix(folder): data for file, data in files.items() if file.startswith(folder)}
+
+
+def top_folder(names: Collection[str]) -> str:
+    """The one folder, with its slash, that holds everything, where there is no configuration at the top."""
+    folders = [name.removesuffix(CONFIG) for name in names if name.endswith(f"/{CONFIG}")]
+    return "" if CONFIG in names or len(folders) != 1 else folders[0]
+
+
+def weights_file(names: Collection[str]) -> str | None:
+    """Where the weights are, of files with these names."""
+    return next((name for name in WEIGHTS if name in names), None)
 
 
 def _known(member: PurePosixPath) -> bool:

@@ -46,7 +46,7 @@ def build_checkpoint(archive: Archive) -> CheckpointClassifier:
         tokenizer = PairTokenizer(_tokenizer_folder(archive, Path(folder)), hub.positions_of(config))
     model, head = _build_model(config)
     load_weights(archive.name, model, archive.weights)
-    encoder: nn.Module = model if isinstance(model, BERTForSequenceClassification) else _Headless(model, head)
+    encoder: nn.Module = model if isinstance(model, BERTForSequenceClassification) else Headless(model, head)
     names: Mapping[int, str] = config.id2label or {}
     labels = tuple(str(names[index]) for index in range(config.num_labels))
     return CheckpointClassifier(config, tokenizer, encoder, LabelSet(labels, head))
@@ -85,11 +85,15 @@ def last_linear(model: nn.Module, num_labels: int) -> nn.Linear:
     return linear[-1]
 
 
-class _Headless(nn.Module):
+class Headless(nn.Module):
     """A model whose last linear layer passes its input on: what it gives as logits is what the head sees."""
+
+    head_name: str
+    """What the weights call the layer that was taken off."""
 
     def __init__(self, model: nn.Module, head: nn.Linear) -> None:
         super().__init__()
+        self.head_name = next(name for name, module in model.named_modules() if module is head)
         parent, name = next(
             (parent, name) for parent in model.modules() for name, child in parent.named_children() if child is head
         )
@@ -198,7 +202,7 @@ PADDING_TOLERANCE = 1e-4
 
 def _takes_types(model: nn.Module, config: PretrainedConfig) -> bool:
     """Whether the model tells the texts of a pair apart; some are given types that they have no embedding for."""
-    forward = model.model.forward if isinstance(model, _Headless) else model.forward
+    forward = model.model.forward if isinstance(model, Headless) else model.forward
     return "token_type_ids" in inspect.signature(forward).parameters and getattr(config, "type_vocab_size", 2) > 1
 
 

@@ -42,14 +42,16 @@ def head_tensors(head: nn.Module) -> dict[str, Tensor]:
 
 
 def with_head_tensors(head: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
-    """A head of these rows, made as `head`, the archive's own, and on its device. `head` is not changed.
+    """A head of these rows, made as `head` and on its device. `head` itself is not changed.
 
     Raises ValueError where the tensors are not those of `head` with rows appended.
     """
     old = head_tensors(head)
     num_labels = _checked(old, tensors)
     layer = _linear_layers(head)[0]
-    if appends_in_place(head) or num_labels == len(old[WEIGHT]):
+    if num_labels == len(old[WEIGHT]):
+        return head
+    if appends_in_place(head):
         wide: nn.Module = _linear(tensors, layer)
         if isinstance(head, nn.Sequential):
             wide = nn.Sequential(wide, *list(head)[1:])
@@ -90,7 +92,7 @@ def _checked(old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> int:
     for name, tensor in new.items():
         was = old.get(name, torch.zeros(rows, dtype=tensor.dtype))
         if tensor.dtype != old[WEIGHT].dtype or not torch.equal(tensor[:rows].cpu(), was):
-            raise ValueError(f"changes the rows of the archive's own labels ({name})")
+            raise ValueError(f"changes the rows of the labels that were there ({name})")
     return num_labels
 
 

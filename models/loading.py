@@ -12,8 +12,9 @@ from torch import nn
 from models import hub as hub_files
 from models.allennlp_compat import ConfigurationError, Model, Params, Vocabulary
 from models.architectures import ALLENNLP, check_model_type, class_name, head_of, label_namespace_of
-from models.archive import Archive, ArchiveLimits, open_archive
+from models.archive import Archive, open_archive
 from models.archive_classifier import ArchiveClassifier
+from models.archive_limits import ArchiveLimits
 from models.basic_classifier import EncodingBasicClassifier
 from models.biome_bimpm import BiomeBiMpm
 from models.biome_pipeline import build_pipeline, is_pipeline

@@ -34,7 +34,7 @@ def vocabulary_from_files(
     for file_name, text in files.items():
         if file_name != NON_PADDED:
             namespace = file_name.removesuffix(".txt")
-            padded = not any(_matches(pattern, namespace) for pattern in patterns)
+            padded = not any(matches_namespace(pattern, namespace) for pattern in patterns)
             _fill(vocabulary, namespace, tokens_of(text, legacy=legacy), padded=padded)
     return vocabulary
 
@@ -47,7 +47,7 @@ def tokens_of(text: str, *, legacy: bool = False) -> list[str]:
     return [line.replace(NEWLINE, "\n") for line in lines]
 
 
-def _matches(pattern: str, namespace: str) -> bool:
+def matches_namespace(pattern: str, namespace: str) -> bool:
     return namespace.endswith(pattern[1:]) if pattern.startswith("*") else namespace == pattern
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import torch
 
-from models.archive import ArchiveLimits, MiB, open_archive, write_archive
+from models.archive import open_archive, write_archive
+from models.archive_limits import ArchiveLimits, MiB
 from models.config_policy import MAX_DEPTH
 from models.errors import ArchiveError, BrokenArchive, UnsafeArchive
 from models.loading import load_classifier
