@@ -18,6 +18,7 @@ from app.featurizer import Featurizer
 from app.metrics import Metrics, StateCollector
 from app.settings import Settings
 from app.store import model_paths
+from models.archive_limits import ArchiveLimits
 from models.classifier import Classifier
 
 log = structlog.get_logger(__name__)
@@ -135,8 +136,7 @@ def _batch_limits(settings: Settings) -> BatchLimits:
 
 def _loader(settings: Settings) -> Load:
     def load(path: Path) -> Classifier:
-        from models.archive_limits import ArchiveLimits  # noqa: PLC0415 - takes seconds; the server answers meanwhile
-        from models.loading import load_classifier  # noqa: PLC0415
+        from models.loading import load_classifier  # noqa: PLC0415 - seconds to import; the server answers meanwhile
 
         limits = ArchiveLimits(packed_bytes=settings.max_archive_bytes, unpacked_bytes=settings.max_unpacked_bytes)
         return load_classifier(path, hub=settings.hub_dir, limits=limits)

@@ -140,7 +140,7 @@ def _label_namespace(
     separator = "\n" if text and not text.endswith("\n") else ""
     extended = text + separator + _lines(wanted[len(there) :])
     if tokens_of(extended, legacy=legacy) != wanted:
-        raise NotExportable(name, member, "cannot hold a label that ends with a carriage return")
+        raise NotExportable(name, member, f"cannot hold a label with {NEWLINE} in it or a carriage return at its end")
     return {member: extended.encode()}
 
 
