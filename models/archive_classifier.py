@@ -95,6 +95,9 @@ class ArchiveClassifier(Classifier):
         vectors: Tensor = encode(*batch.tensors.values())
         return vectors
 
+    def words(self) -> Sequence[str]:
+        return max((indexer.words() for indexer in self._indexer.indexers.values()), key=len)
+
     def to(self, device: torch.device) -> None:
         self.model.to(device)
         self.label_set.head.to(device)

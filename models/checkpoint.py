@@ -22,6 +22,7 @@ from models.bert_for_sequence_classification import BERTForSequenceClassificatio
 from models.classifier import Batch, Classifier, Features, InputSchema, Instance, LabelSet, Source, padded_tokens, weigh
 from models.errors import InvalidInstance, UnsupportedArchive
 from models.indexers import mask_of, pad
+from models.vocabulary import whole_words
 from models.weights import load_weights
 
 NAMES = ("text", "text_pair")
@@ -126,6 +127,10 @@ class PairTokenizer:
         else:
             self._rust.no_truncation()
 
+    def words(self) -> list[str]:
+        """The pieces that are whole words, by id."""
+        return whole_words(self._rust.get_vocab())
+
     def tokenize(self, text: str, pair: str | None) -> Any:
         """A tokenizers.Encoding."""
         return self._rust.encode(text, pair)
@@ -190,6 +195,9 @@ class CheckpointClassifier(Classifier):
         encode: Any = self.model.encode
         vectors: Tensor = encode(**batch.tensors)
         return vectors
+
+    def words(self) -> Sequence[str]:
+        return self._tokenizer.words()
 
     def to(self, device: torch.device) -> None:
         self.model.to(device)

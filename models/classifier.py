@@ -136,6 +136,10 @@ class Classifier(ABC):
     def encode(self, batch: Batch) -> Tensor:
         """(batch, dim). A row of NaN says that the original has no answer for that instance."""
 
+    def words(self) -> Sequence[str]:
+        """Whole words that it knows, the more frequent first; none where it reads characters or bytes only."""
+        return ()
+
     def explainable(self) -> Explainable | None:
         """The classifier as gradients see it; None where they cannot reach its embeddings, or where
         models/explanations.py knows better."""

@@ -18,6 +18,7 @@ from models.allennlp_compat import Vocabulary
 from models.errors import InvalidInstance
 from models.tokenization import Token, WordPiece
 from models.transformer_tokenizer import TransformerTokenizer, WordPieces
+from models.vocabulary import whole_words
 
 Columns = Mapping[str, Any]
 """Tensor name -> one entry per position: an id, or a list of ids (characters, offsets)."""
@@ -73,6 +74,10 @@ class Indexer(ABC):
         """The columns of a text that stands for padding in a list of texts."""
         return self.index([])
 
+    def words(self) -> Sequence[str]:
+        """Whole words that it knows, in the order of its vocabulary: the more frequent first."""
+        return ()
+
 
 class SingleId(Indexer):
     """`single_id`: one id per token."""
@@ -88,6 +93,7 @@ class SingleId(Indexer):
     ) -> None:
         self._ids = vocabulary.get_token_to_index_vocabulary(namespace)
         self._unknown = self._ids.get(vocabulary._oov_token, 1)
+        self._special = {vocabulary._padding_token, vocabulary._oov_token}
         self._lowercase = lowercase_tokens
         self._start = self._look_up(start_tokens or [])
         self._end = self._look_up(end_tokens or [])
@@ -114,12 +120,18 @@ class SingleId(Indexer):
     def empty(self) -> Columns:
         return {"tokens": []}
 
+    def words(self) -> Sequence[str]:
+        return [word for word in self._ids if word not in self._special]
+
 
 class ByteId(SingleId):
     """`single_id` behind a tokenizer of bytes, whose tokens are ids already."""
 
     def _ids_of(self, words: Sequence[str]) -> list[int]:
         return [int(word) if word.isdecimal() else self._look_up([word])[0] for word in words]
+
+    def words(self) -> Sequence[str]:
+        return ()
 
 
 class Characters(Indexer):
@@ -251,6 +263,9 @@ class BertPieces(Indexer):
     def stack(self, texts: Sequence[Columns], width: int) -> dict[str, Tensor]:
         return {name: pad([text[name] for text in texts], width) for name in ("ids", "type_ids")}
 
+    def words(self) -> Sequence[str]:
+        return whole_words(self._vocabulary)
+
 
 class TransformerPieces(Indexer):
     """`pretrained_transformer`: ids that the tokenizer has already looked up; long texts folded to `max_length`.
@@ -297,6 +312,9 @@ class TransformerPieces(Indexer):
             "token_ids": pad([text["token_ids"] for text in texts], width, self._tokenizer.padding_id),
             "type_ids": pad([text["type_ids"] for text in texts], width),
         }
+
+    def words(self) -> Sequence[str]:
+        return self._tokenizer.words()
 
     def empty(self) -> Columns:
         if self._max_length is None:

@@ -12,6 +12,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from models import hub
+from models.vocabulary import whole_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,10 @@ class TransformerTokenizer:
     @property
     def added_length(self) -> int:
         return self.start_length + self.end_length
+
+    def words(self) -> list[str]:
+        """The pieces that are whole words, by id."""
+        return whole_words(self._rust.get_vocab())
 
     def split(self, text: str) -> tuple[WordPieces, WordPieces, WordPieces]:
         """The start tokens, the pieces of the text, and the end tokens."""

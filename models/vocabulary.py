@@ -57,3 +57,20 @@ def _fill(vocabulary: Vocabulary, namespace: str, tokens: Sequence[str], *, padd
     indices.update(enumerate(tokens, start=first))
     vocabulary._index_to_token[namespace] = indices
     vocabulary._token_to_index[namespace] = {token: index for index, token in indices.items()}
+
+
+def whole_words(pieces: Mapping[str, int]) -> list[str]:
+    """The word pieces that are words by themselves, in the order of their ids.
+
+    A mark says which begin a word (byte-level BPE, SentencePiece) or which go on with one (WordPiece). Single letters
+    are left out: every vocabulary has them, before all words.
+    """
+    ordered = sorted(pieces, key=pieces.__getitem__)
+    for mark in WORD_STARTS:
+        if any(piece.startswith(mark) and len(piece) > 1 for piece in ordered):
+            ordered = [piece.removeprefix(mark) for piece in ordered if piece.startswith(mark)]
+            break
+    return [piece for piece in ordered if piece.isalpha() and (len(piece) > 1 or not piece.isascii())]
+
+
+WORD_STARTS = ("\u0120", "\u2581")
