@@ -1,4 +1,7 @@
-"""vitrine serve | demo | inspect | predict | explain. A command imports what it needs when it runs: --help is fast."""
+"""vitrine serve | demo | inspect | predict | explain | versions | export.
+
+A command imports what it needs when it runs: --help is fast.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from app import label_commands
 from app.options import settings_from, with_settings
 from app.settings import Settings
+from app.terminal import Hub, fail
 
 if TYPE_CHECKING:
     from models.classifier import Classifier
@@ -21,7 +26,6 @@ app = typer.Typer(
 )
 
 Archive = Annotated[Path, typer.Argument(help="A model.tar.gz, an unpacked archive or a checkpoint directory.")]
-Hub = Annotated[Path | None, typer.Option(envvar="VITRINE_HUB_DIR", help="Directory of transformers by name.")]
 Device = Annotated[str, typer.Option(envvar="VITRINE_DEVICE", help="auto, cpu, cuda or cuda:N.")]
 
 
@@ -40,13 +44,13 @@ def serve(settings: Settings) -> None:
     if settings.demo:
         make_demo_when_empty(settings.store)
     if not settings.store.is_dir():
-        _fail(f"the store {str(settings.store)!r} is not a directory. Make it, name another (--store), or add --demo.")
+        fail(f"the store {str(settings.store)!r} is not a directory. Make it, name another (--store), or add --demo.")
     from app.server import serve as run  # noqa: PLC0415
 
     try:
         status = run(settings)
     except ValueError as error:
-        _fail(str(error))
+        fail(str(error))
     raise typer.Exit(status)
 
 
@@ -96,7 +100,7 @@ def predict(
         chosen = choose_device(device)
         classifier = _load(archive, hub_dir)
     except (ValueError, ArchiveError) as error:
-        _fail(str(error))
+        fail(str(error))
     predictor = OfflinePredictor(
         classifier,
         chosen,
@@ -144,7 +148,7 @@ def explain(
         classifier = _load(archive, hub_dir)
         explainer = OfflineExplainer(classifier, choose_device(device), options, settings_from({}).max_explain_steps)
     except (ValueError, ArchiveError, InvalidParameters) as error:
-        _fail(str(error))
+        fail(str(error))
     answers = []
     failed = False
     for answer in explainer.explain(_with_progress(lines, "explain")):
@@ -195,19 +199,18 @@ def inspect(
     raise typer.Exit(1 if found["problems"] else 0)
 
 
+app.command()(label_commands.versions)
+app.command()(label_commands.export)
+
+
 def _load(archive: Path, hub: Path | None) -> Classifier:
     """Raises ArchiveError."""
     from models.loading import load_classifier  # noqa: PLC0415
 
     if not archive.exists():
-        _fail(f"there is no archive at {str(archive)!r}.")
+        fail(f"there is no archive at {str(archive)!r}.")
     settings_from({})
     return load_classifier(archive, hub=hub)
-
-
-def _fail(sentence: str) -> NoReturn:
-    typer.echo(f"vitrine: {sentence}", err=True)
-    raise typer.Exit(1)
 
 
 if __name__ == "__main__":

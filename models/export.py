@@ -62,6 +62,12 @@ def export(
         _check(name, load_classifier(temporary, hub=hub), wanted)
 
 
+def own_label_set(path: Path, *, hub: Path | None = None) -> tuple[tuple[str, ...], Mapping[str, Tensor]]:
+    """The labels and rows that an archive itself holds. Raises ArchiveError."""
+    own = load_classifier(path, hub=hub).label_set
+    return own.labels, head_tensors(own.head)
+
+
 def _copy_tar(path: Path, tar: tarfile.TarFile, changed: Mapping[str, bytes]) -> None:
     name = archive_name(path)
     left = dict(changed)
