@@ -24,8 +24,8 @@ from models.archive import (
     weights_file,
     written_whole,
 )
-from models.classifier import Classifier, LabelSet
-from models.errors import NotExportable
+from models.classifier import LabelSet
+from models.errors import ArchiveError, NotExportable
 from models.export_members import changed_members
 from models.head_tensors import head_tensors, with_head_tensors
 from models.loading import load_classifier
@@ -59,7 +59,7 @@ def export(
         with tarfile.open(temporary, "w:gz", compresslevel=COMPRESSION) as tar:
             copy = _copy_folder if path.is_dir() else _copy_tar
             copy(path, tar, changed)
-        _check(name, load_classifier(temporary, hub=hub), wanted)
+        _check(name, temporary, wanted, hub)
 
 
 def own_label_set(path: Path, *, hub: Path | None = None) -> tuple[tuple[str, ...], Mapping[str, Tensor]]:
@@ -102,10 +102,14 @@ def _other_weights(member: str, names: Collection[str], folder: str) -> bool:
     return member in WEIGHTS and member != weights_file([name.removeprefix(folder) for name in names])
 
 
-def _check(name: str, written: Classifier, wanted: LabelSet) -> None:
-    """Raises NotExportable where what was written is not what was wanted."""
-    if written.label_set.labels != wanted.labels:
+def _check(name: str, path: Path, wanted: LabelSet, hub: Path | None) -> None:
+    """Opens what was written. Raises NotExportable where that is not what was wanted."""
+    try:
+        written = load_classifier(path, hub=hub).label_set
+    except ArchiveError as error:
+        raise NotExportable(name, error.member, f"would not open again: {error.reason}") from error
+    if written.labels != wanted.labels:
         raise NotExportable(name, None, "would come back with other labels; one of them does not fit its format")
-    rows, expected = head_tensors(written.label_set.head), head_tensors(wanted.head)
+    rows, expected = head_tensors(written.head), head_tensors(wanted.head)
     if rows.keys() != expected.keys() or not all(torch.equal(rows[key], expected[key]) for key in rows):
         raise NotExportable(name, None, "would come back with another head")

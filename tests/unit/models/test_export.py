@@ -261,6 +261,10 @@ def test_pickled_checkpoints_stay_pickled_and_have_their_weights_once(checkpoint
     assert {"model.safetensors", "pytorch_model.bin"} & exported(folder, tmp_path / "a.tar.gz").keys() == {
         "model.safetensors"
     }
+    with tarfile.open(tmp_path / "both.tar.gz", "w:gz") as tar:
+        tar.add(folder, arcname=".")
+    both = exported(tmp_path / "both.tar.gz", tmp_path / "both_out.tar.gz")
+    assert [name for name in both if name.endswith((".bin", ".safetensors"))] == ["./model.safetensors"]
     (folder / "model.safetensors").unlink()
     assert "pytorch_model.bin" in exported(folder, tmp_path / "b.tar.gz")
     with tarfile.open(tmp_path / "packed.tar.gz", "w:gz") as tar:
