@@ -176,9 +176,15 @@ def _weighted_gradients(
         ]
     else:
         slopes = list(_slopes(method.objective, explainable, head, batch, points, targets))
-    factors = {"path": paths, "embedding": list(embedded), "sign": [slope.sign() for slope in slopes]}[method.factor]
+    factors = _factors(method, paths, embedded, slopes)
     products = [(slope * factor).sum(dim=-1) for slope, factor in zip(slopes, factors, strict=True)]
     return [product * _each(weights, product) for product in products]
+
+
+def _factors(method: Method, paths: Embedded, embedded: Embedded, slopes: Sequence[Tensor]) -> Sequence[Tensor]:
+    if method.factor == "sign":
+        return [slope.sign() for slope in slopes]
+    return paths if method.factor == "path" else embedded
 
 
 def _slopes(
