@@ -1,7 +1,7 @@
 """Threads that share the device lane's work where the device is a CPU.
 
-torch spreads one operation over the cores, which small operations do not repay. Independent parts of a batch do, each on
-a core of its own.
+torch spreads one operation over the cores, which small operations do not repay. Independent parts of a batch do, each
+on a core of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Explanations by the service against captum one by one, and AllenNLP's own interpreter; what predictions pay for it."""
+"""Explanations by the service against captum one by one and AllenNLP's interpreter; what predictions pay for it."""
 
 from __future__ import annotations
 
@@ -152,9 +152,7 @@ def explained(
     host: str, port: int, path: str, instances: Sequence[Any], steps: int
 ) -> tuple[float, list[dict[str, Any]]]:
     """Seconds from the first byte sent to the last answer, and the answers."""
-    requests = [
-        {"path": f"{path}:explain", "instances": [one], "parameters": {"n_steps": steps}} for one in instances
-    ]
+    requests = [{"path": f"{path}:explain", "instances": [one], "parameters": {"n_steps": steps}} for one in instances]
     command = [sys.executable, "-m", "benchmarks.client", "once", host, str(port)]
     done = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
@@ -162,13 +160,9 @@ def explained(
 
 
 @contextmanager
-def explaining(
-    host: str, port: int, path: str, instances: Sequence[Any], clients: int, steps: int
-) -> Iterator[None]:
+def explaining(host: str, port: int, path: str, instances: Sequence[Any], clients: int, steps: int) -> Iterator[None]:
     """Explain requests without a pause, `clients` at a time."""
-    requests = [
-        {"path": f"{path}:explain", "instances": [one], "parameters": {"n_steps": steps}} for one in instances
-    ]
+    requests = [{"path": f"{path}:explain", "instances": [one], "parameters": {"n_steps": steps}} for one in instances]
     command = [sys.executable, "-m", "benchmarks.client", host, str(port), str(clients), "3600"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stdin is not None

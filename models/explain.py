@@ -233,12 +233,13 @@ def _lost(
     probes: Sequence[Sequence[Probe]],
     targets: Tensor,
 ) -> list[Sequence[Tensor]]:
-    """The score that goes with the token at each probe's place, zero elsewhere: for each input (probes, [texts,] tokens)
-    of each instance."""
+    """The score that goes with the token at each probe's place, zero elsewhere: for each input and instance (probes,
+    [texts,] tokens)."""
     embedded = [whole[owner] for whole in along.embedded]
     without = [tensor.clone() for tensor in embedded]
     found = [torch.zeros(tensor.shape[:-1], device=tensor.device) for tensor in embedded]
-    places = [(row, *probe.place) for row, probe in enumerate(chain.from_iterable(probes)) if probe.place]
+    flat: list[Probe] = list(chain.from_iterable(probes))
+    places = [(row, *probe.place) for row, probe in enumerate(flat) if probe.place]
     for row, number, *position in places:
         without[number][row, *position] = along.blank[number][owner[row], *position]
     with torch.no_grad():

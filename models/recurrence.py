@@ -108,12 +108,12 @@ class GruCell(Cell):
             reset, update, new = gates[time].chunk(3, dim=-1)
             total = carried.add_(slopes[time])
             _through_sigmoid(total * (states[time] - new), update, to_update)
-            kept = total * update
-            to_new = _through_tanh(total - kept, new, found[time].chunk(3, dim=-1)[2])
+            passed = total * update
+            to_new = _through_tanh(total - passed, new, found[time].chunk(3, dim=-1)[2])
             _through_sigmoid(to_new * recalled[time], reset, to_reset)
             torch.mul(to_new, reset, out=to_recalled)
             found[time, ..., : -to_new.size(-1)] = back[..., : -to_new.size(-1)]
-            carried = torch.baddbmm(kept, back, transposed)
+            carried = torch.baddbmm(passed, back, transposed)
         return found
 
 
