@@ -238,10 +238,10 @@ def _lost(
     embedded = [whole[owner] for whole in along.embedded]
     without = [tensor.clone() for tensor in embedded]
     found = [torch.zeros(tensor.shape[:-1], device=tensor.device) for tensor in embedded]
-    flat: list[Probe] = list(chain.from_iterable(probes))
+    owners, flat = owner.tolist(), list(chain.from_iterable(probes))
     places = [(row, *probe.place) for row, probe in enumerate(flat) if probe.place]
     for row, number, *position in places:
-        without[number][row, *position] = along.blank[number][owner[row], *position]
+        without[number][row, *position] = along.blank[number][owners[row], *position]
     with torch.no_grad():
         lost = _objective("score", explainable, head, batch, embedded, targets)
         lost = lost - _objective("score", explainable, head, batch, without, targets)
