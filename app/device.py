@@ -13,6 +13,7 @@ import structlog
 import torch
 
 from app import batch as batches
+from app.crew import Crew
 from app.errors import DeviceLost, OutOfMemory
 from models.classifier import Batch
 
@@ -52,6 +53,7 @@ class DeviceLane:
         # OpenMP keeps the number of threads for each calling thread, so every thread of the lane sets its own.
         self._device_thread = ThreadPoolExecutor(1, "device", torch.set_num_threads, (threads,))
         self._collate_thread = ThreadPoolExecutor(1, "collate")
+        self.crew = Crew(threads if device.type == "cpu" else 1)
 
     async def execute(self, batch: batches.Batch) -> Sequence[Any]:
         """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised."""
@@ -126,6 +128,7 @@ class DeviceLane:
     def close(self) -> None:
         for thread in (self._collate_thread, self._device_thread):
             thread.shutdown(wait=False, cancel_futures=True)
+        self.crew.close()
 
 
 def _work(batch: batches.Batch) -> DeviceWork:

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from app.batch import Shape
+from app.crew import Crew
 from app.served import NO_ANSWER, ServedModel
 from models.classifier import Batch, Features
 from models.errors import InvalidInstance
-from models.explain import Method, Probe, ends, gradients
+from models.explain import Method, Probe, ends, gradients, path
 from models.explainable import Explainable
 from models.explanations import explainable_by
 
@@ -62,6 +63,8 @@ class Pace:
         )
 
 
+LEAST_SHARE = 8
+"""Probes that a hand-over to another thread is worth."""
 OVERHEAD_GROWTH = 1.02
 """For each slice, so that one lucky measurement is forgotten."""
 PACE_WEIGHT = 0.3
@@ -76,6 +79,7 @@ class ExplainWork:
     method: Method
     baseline: str
     pace: Pace
+    crew: Crew
 
     @cached_property
     def explainable(self) -> Explainable:
@@ -102,18 +106,30 @@ class ExplainWork:
         """For each slice the sum over its probes: one tensor ([texts,] tokens) per input."""
         started = time.perf_counter()
         slices: Sequence[Slice] = batch.tensors["slices"]
-        found = gradients(
-            self.method,
-            self.explainable,
-            self.served.label_set.head,
-            Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens),
-            [one.probes for one in slices],
-            [one.target for one in slices],
-            self.baseline,
-        )
+        features = Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens)
+
+        def sums(first: int) -> list[list[Tensor]]:
+            return gradients(
+                self.method,
+                self.explainable,
+                self.served.label_set.head,
+                features,
+                along,
+                [one.probes[first::shares] for one in slices],
+                [one.target for one in slices],
+            )
+
+        along = path(self.explainable, features, self.baseline)
+        shares = max(1, min(self.crew.size, sum(len(one.probes) for one in slices) // LEAST_SHARE))
+        found = [_added(parts) for parts in zip(*self.crew.map(sums, range(shares)), strict=True)]
         tokens = batch.padded_tokens // batch.size * sum(len(one.probes) for one in slices)
         self.pace.observe(tokens, time.perf_counter() - started)
         return found
+
+
+def _added(parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Tensor by tensor."""
+    return [torch.stack(tensors).sum(dim=0) for tensors in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +161,8 @@ class EndsWork:
 class ExplainWorks:
     """The works there are, so that requests for the same share one. Keeps no model that nothing else keeps."""
 
-    def __init__(self) -> None:
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
         self._works: WeakValueDictionary[tuple[ServedModel, str, str], ExplainWork] = WeakValueDictionary()
         self._paces: WeakKeyDictionary[ServedModel, Pace] = WeakKeyDictionary()
 
@@ -153,5 +170,6 @@ class ExplainWorks:
         key = (served, method.name, baseline)
         work = self._works.get(key)
         if work is None:
-            work = self._works[key] = ExplainWork(served, method, baseline, self._paces.setdefault(served, Pace()))
+            pace = self._paces.setdefault(served, Pace())
+            work = self._works[key] = ExplainWork(served, method, baseline, pace, self._crew)
         return work

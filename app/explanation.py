@@ -212,8 +212,8 @@ async def _sum(
     return [_added(tensors) for tensors in zip(*parts, strict=True)]
 
 
-SLICES_IN_FLIGHT = 8
-"""Slices of several requests make a batch, so each is a share of it."""
+SLICES_IN_FLIGHT = 2
+"""At least so many: while one runs, the next are at hand. More would embed an instance again and again."""
 
 
 def _added(tensors: Sequence[Tensor]) -> Tensor:

@@ -33,9 +33,9 @@ class OfflineExplainer:
     def __init__(self, classifier: Classifier, device: torch.device, options: ExplainOptions, max_steps: int) -> None:
         classifier.to(device)
         self._classifier = classifier
-        self._device = device
+        self._lane = DeviceLane(device, available_cpus())
         served = ServedModel("offline", classifier, classifier.label_set)
-        self._plan: Plan = plan(ExplainWorks(), served, options, max_steps)
+        self._plan: Plan = plan(ExplainWorks(self._lane.crew), served, options, max_steps)
 
     def explain(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         """What the lines that are not blank come to: an explanation for each target, or `{"error": ...}`.
@@ -50,8 +50,7 @@ class OfflineExplainer:
             first += len(window)
 
     async def _window(self, lines: Sequence[str]) -> list[list[dict[str, Any]]]:
-        lane = DeviceLane(self._device, available_cpus())
-        batcher, gate = Batcher(lane.execute), SliceGate()
+        batcher, gate = Batcher(self._lane.execute), SliceGate()
 
         async def evaluate(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
             return await batcher.submit(work, payloads, shapes, Priority.BULK)
@@ -73,7 +72,7 @@ class OfflineExplainer:
             except Exception as error:  # noqa: BLE001 - whatever one line provokes, the others are answered
                 return [{"error": f"the model failed on this instance ({type(error).__name__})"}]
 
-        try:
-            return await asyncio.gather(*map(one, lines))
-        finally:
-            lane.close()
+        return await asyncio.gather(*map(one, lines))
+
+    def close(self) -> None:
+        self._lane.close()

@@ -1,6 +1,7 @@
 """A lean closed-loop HTTP client: prepared bytes over kept-alive connections, answers checked.
 
-Run as a process of its own: `python -m benchmarks.client HOST PORT CLIENTS SECONDS < requests.json` prints JSON.
+Run as a process of its own: `python -m benchmarks.client HOST PORT CLIENTS SECONDS < requests.json` prints JSON, and so
+does `python -m benchmarks.client once HOST PORT`, which sends every request at once on a connection of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -37,14 +38,31 @@ class Result:
 
 @dataclass(frozen=True)
 class Prepared:
+    """`labels` of the predictions that must come; None where the answer is not looked at."""
+
     payload: bytes
-    labels: Sequence[str]
+    size: int
+    labels: Sequence[str] | None
 
 
-def prepared(path: str, instances: Sequence[Any], labels: Sequence[str]) -> Prepared:
-    body = json.dumps({"instances": instances}).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return Prepared(head.encode() + body, labels)
+def prepared(request: Mapping[str, Any]) -> Prepared:
+    body = json.dumps({"instances": request["instances"], "parameters": request.get("parameters", {})}).encode()
+    lines = (
+        f"POST {request['path']} HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    head = "\r\n".join(lines).encode() + b"\r\n\r\n"
+    return Prepared(head + body, len(request["instances"]), request.get("labels"))
+
+
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Prepared) -> bytes:
+    """The body of the answer."""
+    writer.write(request.payload)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return await reader.readexactly(length)
 
 
 async def one_client(host: str, port: int, requests: Sequence[Prepared], until: float, result: Result) -> None:
@@ -54,15 +72,13 @@ async def one_client(host: str, port: int, requests: Sequence[Prepared], until: 
         request = requests[turn % len(requests)]
         turn += 1
         started = time.perf_counter()
-        writer.write(request.payload)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        body = await reader.readexactly(length)
+        body = await exchange(reader, writer, request)
         result.latencies.append(time.perf_counter() - started)
         result.requests += 1
-        result.instances += len(request.labels)
-        answers = [one["label"] for one in json.loads(body).get("predictions", [])]
-        result.wrong += answers != list(request.labels)
+        result.instances += request.size
+        if request.labels is not None:
+            answers = [one["label"] for one in json.loads(body).get("predictions", [])]
+            result.wrong += answers != list(request.labels)
     writer.close()
 
 
@@ -75,7 +91,21 @@ async def load(host: str, port: int, clients: int, seconds: float, requests: Seq
     return result.close()
 
 
+async def once(host: str, port: int, requests: Sequence[Prepared]) -> dict[str, Any]:
+    """Seconds from the first byte sent to the last answer, and the answers in order."""
+    connections = [await asyncio.open_connection(host, port) for _ in requests]
+    started = time.perf_counter()
+    bodies = await asyncio.gather(
+        *(exchange(*connection, request) for connection, request in zip(connections, requests, strict=True))
+    )
+    return {"seconds": time.perf_counter() - started, "answers": [json.loads(body) for body in bodies]}
+
+
 if __name__ == "__main__":
-    host, port, clients, seconds = sys.argv[1:]
-    given = [prepared(one["path"], one["instances"], one["labels"]) for one in json.load(sys.stdin)]
-    sys.stdout.write(json.dumps(asyncio.run(load(host, int(port), int(clients), float(seconds), given))))
+    given = [prepared(one) for one in json.load(sys.stdin)]
+    if sys.argv[1] == "once":
+        outcome = asyncio.run(once(sys.argv[2], int(sys.argv[3]), given))
+    else:
+        host, port, clients, seconds = sys.argv[1:]
+        outcome = asyncio.run(load(host, int(port), int(clients), float(seconds), given))
+    sys.stdout.write(json.dumps(outcome))

@@ -22,7 +22,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from itertools import chain
+from typing import Literal, NamedTuple
 
 import numpy
 import torch
@@ -117,77 +118,107 @@ METHODS = {
 }  # fmt: skip
 
 
+class Path(NamedTuple):
+    """Where explanations of a batch start and end: its baseline and its embeddings."""
+
+    blank: Embedded
+    embedded: Embedded
+
+
+@torch.no_grad()
+def path(explainable: Explainable, batch: Batch, baseline: str) -> Path:
+    embedded = explainable.embed(batch)
+    return Path(explainable.blank(batch, embedded, baseline), embedded)
+
+
 def gradients(
     method: Method,
     explainable: Explainable,
     head: nn.Module,
     batch: Batch,
+    along: Path,
     probes: Sequence[Sequence[Probe]],
     targets: Sequence[int],
-    baseline: str,
 ) -> list[list[Tensor]]:
     """What the probes of each instance add up to: one CPU tensor ([texts,] tokens) for each of its inputs.
 
-    `head` scores the vectors; `targets` holds a label index for each instance of the batch.
+    `along` is the batch's own; `head` scores the vectors; `targets` holds a label index for each instance.
     """
     device = next(head.parameters()).device
     counts = torch.tensor([len(one) for one in probes])
     owner = torch.arange(batch.size).repeat_interleave(counts).to(device)
-    flat = [probe for one in probes for probe in one]
-    with torch.no_grad():
-        whole = explainable.embed(batch)
-        embedded = [tensor[owner] for tensor in whole]
-        blank = [tensor[owner] for tensor in explainable.blank(batch, whole, baseline)]
     expanded = rows(batch, owner)
     wanted = torch.tensor(targets, device=device)[owner]
     if method.name == "occlusion":
-        found = _lost(explainable, head, expanded, embedded, blank, flat, wanted)
+        lost = _lost(explainable, head, expanded, along, owner, probes, wanted)
+        return [[one.sum(dim=0).cpu() for one in parts] for parts in zip(*lost, strict=True)]
+    points = [_points(blank, whole, number, probes) for number, (blank, whole) in enumerate(zip(*along, strict=True))]
+    slopes = _slopes(method, explainable, head, expanded, points, along, owner, wanted)
+    shares = [slope.split(counts.tolist()) for slope in slopes]
+    return [
+        [
+            _attributed(method, probes[instance], share[instance], blank[instance], whole[instance])
+            for share, blank, whole in zip(shares, *along, strict=True)
+        ]
+        for instance in range(batch.size)
+    ]
+
+
+def _points(blank: Tensor, whole: Tensor, number: int, probes: Sequence[Sequence[Probe]]) -> Tensor:
+    """Where the probes look: (batch, [texts,] tokens, dim) twice, for input `number` -> (probes, [texts,] tokens, dim).
+
+    Filled in place, an instance at a time: as many rows as there are steps would be copied several times else.
+    """
+    points = whole.new_empty(sum(map(len, probes)), *whole.shape[1:])
+    end = 0
+    for instance, own in enumerate(probes):
+        start, end = end, end + len(own)
+        alphas = whole.new_tensor([probe.alpha for probe in own])
+        way = whole[instance] - blank[instance]
+        torch.addcmul(blank[instance], _each(alphas, whole), way, out=points[start:end])
+        if any(probe.sample is not None for probe in own):
+            points[start:end] += _noise(number, points[start:end], own)
+    return points
+
+
+def _attributed(method: Method, probes: Sequence[Probe], slopes: Tensor, blank: Tensor, whole: Tensor) -> Tensor:
+    """What an instance's slopes (probes, [texts,] tokens, dim) add up to: ([texts,] tokens), on the CPU."""
+    weights = slopes.new_tensor([probe.weight for probe in probes])
+    if method.factor == "sign":
+        found = torch.tensordot(weights, slopes.abs().sum(dim=-1), dims=1)
     else:
-        found = _weighted_gradients(method, explainable, head, expanded, embedded, blank, flat, wanted)
-    sums = [torch.zeros(batch.size, *one.shape[1:], dtype=torch.float64) for one in found]
-    for total, one in zip(sums, found, strict=True):
-        total.index_add_(0, owner.cpu(), one.double().cpu())
-    return [[total[instance] for total in sums] for instance in range(batch.size)]
+        factor = whole - blank if method.factor == "path" else whole
+        found = (torch.tensordot(weights, slopes, dims=1) * factor).sum(dim=-1)
+    return found.double().cpu()
 
 
-def _weighted_gradients(
+def _slopes(
     method: Method,
     explainable: Explainable,
     head: nn.Module,
     batch: Batch,
-    embedded: Embedded,
-    blank: Embedded,
-    probes: Sequence[Probe],
+    points: Embedded,
+    along: Path,
+    owner: Tensor,
     targets: Tensor,
-) -> list[Tensor]:
-    """One tensor (probes, [texts,] tokens) per input."""
-    kind = embedded[0].dtype
-    alphas = torch.tensor([probe.alpha for probe in probes], dtype=kind, device=targets.device)
-    weights = torch.tensor([probe.weight for probe in probes], dtype=kind, device=targets.device)
-    paths = [whole - none for whole, none in zip(embedded, blank, strict=True)]
-    points = [none + _each(alphas, path) * path for none, path in zip(blank, paths, strict=True)]
-    if any(probe.sample is not None for probe in probes):
-        points = [point + _noise(number, point, probes) for number, point in enumerate(points)]
-    if method.one_at_a_time:
-        moves = [[*embedded[:number], point, *embedded[number + 1 :]] for number, point in enumerate(points)]
-        slopes = [
-            _slopes(method.objective, explainable, head, batch, move, targets)[number]
-            for number, move in enumerate(moves)
-        ]
-    else:
-        slopes = list(_slopes(method.objective, explainable, head, batch, points, targets))
-    factors = {"path": paths, "embedding": list(embedded), "sign": [slope.sign() for slope in slopes]}[method.factor]
-    products = [(slope * factor).sum(dim=-1) for slope, factor in zip(slopes, factors, strict=True)]
-    return [product * _each(weights, product) for product in products]
-
-
-def _slopes(
-    objective: Objective, explainable: Explainable, head: nn.Module, batch: Batch, points: Embedded, targets: Tensor
 ) -> Sequence[Tensor]:
     """The gradient at each point, of its shape."""
+    if not method.one_at_a_time:
+        return _gradient(method.objective, explainable, head, batch, points, targets)
+    found = []
+    for number, point in enumerate(points):
+        others = [whole[owner] for whole in along.embedded]
+        moved = [*others[:number], point, *others[number + 1 :]]
+        found.append(_gradient(method.objective, explainable, head, batch, moved, targets)[number])
+    return found
+
+
+def _gradient(
+    objective: Objective, explainable: Explainable, head: nn.Module, batch: Batch, points: Embedded, targets: Tensor
+) -> Sequence[Tensor]:
     points = [point.detach().requires_grad_(True) for point in points]
     mode = explainable.original_gradients() if objective == "loss" else nullcontext()
-    # cuDNN's recurrent layers have gradients in training mode only; torch's own have them always.
+    # cuDNN's recurrent layers have gradients in training mode only; ours and torch's have them always.
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode:
         value = _objective(objective, explainable, head, batch, points, targets)
         return torch.autograd.grad(value.sum(), points)
@@ -197,23 +228,26 @@ def _lost(
     explainable: Explainable,
     head: nn.Module,
     batch: Batch,
-    embedded: Embedded,
-    blank: Embedded,
-    probes: Sequence[Probe],
+    along: Path,
+    owner: Tensor,
+    probes: Sequence[Sequence[Probe]],
     targets: Tensor,
-) -> list[Tensor]:
-    """The score that goes with the token at each probe's place: (probes, [texts,] tokens) per input, zero elsewhere."""
+) -> list[Sequence[Tensor]]:
+    """The score that goes with the token at each probe's place, zero elsewhere: for each input and instance (probes,
+    [texts,] tokens)."""
+    embedded = [whole[owner] for whole in along.embedded]
     without = [tensor.clone() for tensor in embedded]
     found = [torch.zeros(tensor.shape[:-1], device=tensor.device) for tensor in embedded]
-    places = [(row, *probe.place) for row, probe in enumerate(probes) if probe.place]
+    owners, flat = owner.tolist(), list(chain.from_iterable(probes))
+    places = [(row, *probe.place) for row, probe in enumerate(flat) if probe.place]
     for row, number, *position in places:
-        without[number][row, *position] = blank[number][row, *position]
+        without[number][row, *position] = along.blank[number][owners[row], *position]
     with torch.no_grad():
         lost = _objective("score", explainable, head, batch, embedded, targets)
         lost = lost - _objective("score", explainable, head, batch, without, targets)
     for row, number, *position in places:
         found[number][row, *position] = lost[row]
-    return found
+    return [one.split([len(own) for own in probes]) for one in found]
 
 
 def _objective(
@@ -250,9 +284,8 @@ def _noise(number: int, points: Tensor, probes: Sequence[Probe]) -> Tensor:
 
 def ends(explainable: Explainable, head: nn.Module, batch: Batch, baseline: str) -> tuple[Tensor, Tensor, Tensor]:
     """Scores and logits at the embeddings, and scores at the baseline: (batch, labels) each."""
+    blank, embedded = path(explainable, batch, baseline)
     with torch.no_grad():
-        embedded = explainable.embed(batch)
-        logits = head(explainable.encode(batch, embedded)).float()
-        blank = head(explainable.encode(batch, explainable.blank(batch, embedded, baseline))).float()
+        logits, none = (head(explainable.encode(batch, end)).float() for end in (embedded, blank))
     multilabel = explainable.classifier.multilabel
-    return probabilities(logits, multilabel), logits, probabilities(blank, multilabel)
+    return probabilities(logits, multilabel), logits, probabilities(none, multilabel)

@@ -30,6 +30,7 @@ from models.allennlp_compat import (
     StackedBidirectionalLstmSeq2SeqEncoder,
     StackedBidirectionalLstmSeq2VecEncoder,
 )
+from models.recurrence import input_gradient_only, run
 
 
 def _pack(inputs: Tensor, mask: Tensor) -> tuple[PackedSequence, Tensor]:
@@ -54,6 +55,11 @@ class _Recurrent(nn.Module):
     def _run(self, packed: PackedSequence, hidden_state: Any) -> tuple[PackedSequence, Any]:
         return self._module(packed, hidden_state)
 
+    def _explains(self, inputs: Tensor, hidden_state: Any) -> bool:
+        """Whether nothing but the gradient of `inputs` is wanted, which models/recurrence.py gives sooner."""
+        plain = hidden_state is None and isinstance(self._module, nn.RNNBase)
+        return plain and not self.training and inputs.requires_grad and input_gradient_only(self._module)
+
     def _as_if_alone(self, outputs: Tensor, mask: Tensor, lengths: Tensor) -> Tensor:
         """Overwrites the rows that the original would not have run; outputs and result are (batch, ...)."""
         if self.training:
@@ -68,6 +74,9 @@ class FinalState(_Recurrent):
 
     def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
         """(batch, length, input_dim), (batch, length) -> (batch, output_dim)."""
+        if self._explains(inputs, hidden_state):
+            lengths = mask.sum(dim=1)
+            return self._as_if_alone(run(self._module, inputs, lengths.clamp(min=1))[1], mask, lengths)
         packed, lengths = _pack(inputs, mask)
         _, state = self._run(packed, hidden_state)
         state = state[0] if isinstance(state, tuple) else state
@@ -82,6 +91,9 @@ class AllStates(_Recurrent):
 
     def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
         """(batch, length, input_dim), (batch, length) -> (batch, length, output_dim)."""
+        if self._explains(inputs, hidden_state):
+            lengths = mask.sum(dim=1)
+            return self._as_if_alone(run(self._module, inputs, lengths.clamp(min=1))[0], mask, lengths)
         packed, lengths = _pack(inputs, mask)
         output, _ = self._run(packed, hidden_state)
         # (batch, length, output_dim)

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from app.batch import Shape
+from app.crew import Crew
 from app.explain_work import ExplainWorks
 from app.explanation import ExplainOptions, explain, plan
 from app.served import ServedModel
 from app.slice_gate import SliceGate
 from models.classifier import Classifier, probabilities
-from models.explain import Probe, gauss_legendre, gradients
+from models.explain import Probe, gauss_legendre, gradients, path
 from models.explainable import rows
 from models.explanations import explainable_by, method_for, methods_of
 from tests.oracle.oracles import ORACLES, Oracle
@@ -54,7 +55,7 @@ async def at_once(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -
 
 def explained(classifier: Classifier, instances: list[Any], **options: Any) -> list[dict[str, Any]]:
     served = ServedModel("it", classifier, classifier.label_set)
-    planned = plan(ExplainWorks(), served, ExplainOptions(**options), 1000)
+    planned = plan(ExplainWorks(Crew()), served, ExplainOptions(**options), 1000)
     features = [classifier.featurize(instance) for instance in instances]
     return asyncio.run(explain(planned, instances, features, at_once, SliceGate()))
 
@@ -170,7 +171,8 @@ def test_captums_plain_call_gives_the_same(oracle: Oracle, classifier: Classifie
         target = int(score(*embedded).argmax())
         plain = captum.attr.IntegratedGradients(score, multiply_by_inputs=True)
         wanted = plain.attribute(embedded, tuple(map(torch.zeros_like, embedded)), target=target, n_steps=20)
-        found = gradients(method, explainable, classifier.label_set.head, batch, [gauss_legendre(20)], [target], "zero")
+        head, along = classifier.label_set.head, path(explainable, batch, "zero")
+        found = gradients(method, explainable, head, batch, along, [gauss_legendre(20)], [target])
         for one, other in zip(found[0], wanted, strict=True):
             assert torch.allclose(one.float(), other[0].sum(-1).float(), atol=CAPTUM)
         simple = {
@@ -179,7 +181,7 @@ def test_captums_plain_call_gives_the_same(oracle: Oracle, classifier: Classifie
         }
         for name, wanted in simple.items():
             own = method_for(classifier, name)
-            found = gradients(own, explainable, classifier.label_set.head, batch, [[Probe()]], [target], "zero")
+            found = gradients(own, explainable, head, batch, along, [[Probe()]], [target])
             for one, other in zip(found[0], wanted, strict=True):
                 assert torch.allclose(one.float(), other[0].sum(-1).float(), atol=CAPTUM)
 

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.classifier import probabilities
-from models.explain import ends, gauss_legendre, gradients
+from models.explain import ends, gauss_legendre, gradients, path
 from models.explanations import explainable, explainable_by, method_for, methods_of
 from models.loading import load_classifier
 from tests.unit.models.test_checkpoint import CONFIGURATIONS, TOKENIZER
@@ -45,7 +45,8 @@ def test_attributions_add_up_from_every_baseline(architecture: str, checkpoint: 
     for baseline in seen.baselines:
         scores, _, blank = ends(seen, head, batch, baseline)
         assert torch.allclose(scores, own, atol=1e-6)
-        found = gradients(method, seen, head, batch, [gauss_legendre(40)] * 2, [0, 1], baseline)
+        along = path(seen, batch, baseline)
+        found = gradients(method, seen, head, batch, along, [gauss_legendre(40)] * 2, [0, 1])
         for row, target in enumerate((0, 1)):
             difference = (scores[row, target] - blank[row, target]).item()
             assert found[row][0].sum().item() == pytest.approx(difference, abs=1e-3)

@@ -1,0 +1,193 @@
+"""Explanations by the service against captum one by one and AllenNLP's interpreter; what predictions pay for it."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import captum.attr
+import torch
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from torch import Tensor, nn
+
+from app.cpus import available_cpus
+from benchmarks.predict import ask, offline_labels, serving
+from models.archive import archive_name
+from models.classifier import Batch, Classifier, Features, probabilities
+from models.explainable import Explainable, rows
+from models.explanations import explainable
+
+TOLERANCE = 1e-4
+"""How far an attribution of the service may be from captum's."""
+
+
+def main(
+    archive: Annotated[Path, typer.Argument(help="The classifier.")],
+    texts: Annotated[Path, typer.Argument(help="JSON lines of instances.")],
+    requests: Annotated[int, typer.Option(help="Concurrent explain requests, one instance each.")] = 16,
+    steps: Annotated[int, typer.Option(help="Steps of each explanation.")] = 50,
+    predictors: Annotated[int, typer.Option(help="Clients that predict meanwhile, one instance a request.")] = 8,
+    rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 5,
+    seconds: Annotated[float, typer.Option(help="Seconds a round of predicting.")] = 4.0,
+    threads: Annotated[int, typer.Option(help="Threads of torch on all sides.")] = 0,
+) -> None:
+    """Prints a Markdown table: seconds for all explanations, ratios, and the latency of predictions."""
+    torch.set_num_threads(threads or available_cpus())
+    instances = list(islice(cycle(json.loads(line) for line in texts.read_text().splitlines() if line.strip()), 256))
+    yardstick = Yardstick(archive, steps)
+    sides: dict[str, Callable[[Sequence[Any]], None]] = {"captum, one by one": yardstick.explain}
+    if interpreter := allennlp_interpreter(archive):
+        sides["AllenNLP's interpreter (10 steps), one by one"] = interpreter
+    times: dict[str, list[float]] = {name: [] for name in (*sides, SERVICE)}
+    latencies: dict[str, list[dict[str, float]]] = {"alone": [], "beside explanations": []}
+    path = f"/v1/models/{archive_name(archive)}"
+    labels = offline_labels(yardstick.classifier, [yardstick.classifier.featurize(one) for one in instances])
+    predictions = [
+        {"path": f"{path}:predict", "instances": [one], "labels": [label]}
+        for one, label in zip(instances, labels, strict=True)
+    ]
+    with serving(archive, threads) as (host, port):
+        yardstick.check(instances[:requests], explained(host, port, path, instances[:requests], steps)[1])
+        for number in range(rounds):
+            chosen = [instances[(number * requests + index) % len(instances)] for index in range(requests)]
+            for name, explain in sides.items():
+                started = time.perf_counter()
+                explain(chosen)
+                times[name].append(time.perf_counter() - started)
+            times[SERVICE].append(explained(host, port, path, chosen, steps)[0])
+            latencies["alone"].append(ask(host, port, predictors, seconds, predictions))
+            with explaining(host, port, path, instances[:64], requests, steps):
+                latencies["beside explanations"].append(ask(host, port, predictors, seconds, predictions))
+    Console().print(Markdown(table(times, latencies, predictors)))
+
+
+SERVICE = "vitrine, all at once"
+
+
+class Yardstick:
+    """captum's integrated gradients over the same embeddings, an instance at a time, as TorchServe runs them."""
+
+    def __init__(self, archive: Path, steps: int) -> None:
+        from models.loading import load_classifier  # noqa: PLC0415 - as slow as all that it loads
+
+        self.classifier: Classifier = load_classifier(archive)
+        found = explainable(self.classifier)
+        assert found is not None
+        self.explainable: Explainable = found
+        # As a model comes out of training: its layers are torch's own then, not those made for explaining.
+        for module in (getattr(self.classifier, "model", None), self.classifier.label_set.head):
+            if isinstance(module, nn.Module):
+                module.requires_grad_(True)
+        self._steps = steps
+
+    def explain(self, instances: Sequence[Any]) -> None:
+        for instance in instances:
+            self.attributions(instance)
+
+    def attributions(self, instance: Any) -> list[Tensor]:
+        """One tensor (1, [texts,] tokens) per input."""
+        features: Features = self.classifier.featurize(instance)
+        batch = self.classifier.collate([features])
+        with torch.no_grad():
+            embedded = tuple(self.explainable.embed(batch))
+            blank = tuple(self.explainable.blank(batch, embedded, "pad"))
+            target = int(self._scores(batch, embedded).argmax())
+
+        def score(*points: Tensor) -> Tensor:
+            index = torch.zeros(len(points[0]), dtype=torch.long)
+            return self._scores(rows(batch, index), points)
+
+        found = captum.attr.IntegratedGradients(score).attribute(
+            embedded, baselines=blank, target=target, n_steps=self._steps
+        )
+        return [one.sum(dim=-1) for one in found]
+
+    def _scores(self, batch: Batch, points: Sequence[Tensor]) -> Tensor:
+        logits = self.classifier.label_set.head(self.explainable.encode(batch, points))
+        return probabilities(logits, self.classifier.multilabel)
+
+    def check(self, instances: Sequence[Any], answers: Sequence[dict[str, Any]]) -> None:
+        """Ends the run where the service says otherwise."""
+        for instance, answer in zip(instances, answers, strict=True):
+            wanted = sorted(value for one in self.attributions(instance) for value in one.flatten().tolist())
+            found = sorted(part["attribution"] for part in answer["explanations"][0]["attributions"])
+            nonzero = sorted((value for value in wanted if abs(value) > TOLERANCE), key=abs)
+            strongest = sorted((value for value in found if abs(value) > TOLERANCE), key=abs)
+            if len(nonzero) != len(strongest) or any(
+                abs(one - other) > TOLERANCE for one, other in zip(sorted(nonzero), sorted(strongest), strict=True)
+            ):
+                raise SystemExit("the service's attributions are not captum's")
+
+
+def allennlp_interpreter(archive: Path) -> Callable[[Sequence[Any]], None] | None:
+    """AllenNLP's integrated gradients on the same archive; None where AllenNLP itself does not open it."""
+    from allennlp.interpret.saliency_interpreters import IntegratedGradient  # noqa: PLC0415
+    from allennlp.predictors import Predictor  # noqa: PLC0415
+
+    try:
+        predictor = Predictor.from_path(str(archive), predictor_name="text_classifier")
+        interpreter = IntegratedGradient(predictor)
+        interpreter.saliency_interpret_from_json({"sentence": "a short text"})
+    except Exception:  # noqa: BLE001 - whatever it is, there is nothing to compare with
+        return None
+
+    def explain(instances: Sequence[Any]) -> None:
+        for instance in instances:
+            interpreter.saliency_interpret_from_json(instance if isinstance(instance, dict) else {"sentence": instance})
+
+    return explain
+
+
+def explained(
+    host: str, port: int, path: str, instances: Sequence[Any], steps: int
+) -> tuple[float, list[dict[str, Any]]]:
+    """Seconds from the first byte sent to the last answer, and the answers."""
+    requests = [{"path": f"{path}:explain", "instances": [one], "parameters": {"n_steps": steps}} for one in instances]
+    command = [sys.executable, "-m", "benchmarks.client", "once", host, str(port)]
+    done = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    return result["seconds"], result["answers"]
+
+
+@contextmanager
+def explaining(host: str, port: int, path: str, instances: Sequence[Any], clients: int, steps: int) -> Iterator[None]:
+    """Explain requests without a pause, `clients` at a time."""
+    requests = [{"path": f"{path}:explain", "instances": [one], "parameters": {"n_steps": steps}} for one in instances]
+    command = [sys.executable, "-m", "benchmarks.client", host, str(port), str(clients), "3600"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(requests))
+    process.stdin.close()
+    try:
+        time.sleep(1)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def table(times: dict[str, list[float]], latencies: dict[str, list[dict[str, float]]], predictors: int) -> str:
+    limit = statistics.median(times["captum, one by one"])
+    lines = ["| explanations | seconds | times as fast as captum |", "|---|---|---|"]
+    for name, measured in times.items():
+        middle = statistics.median(measured)
+        lines.append(f"| {name} | {middle:.3f} | {limit / middle:.2f} |")
+    lines += ["", f"| predictions, {predictors} clients | per second | p50 ms | p99 ms |", "|---|---|---|---|"]
+    for name, results in latencies.items():
+        rate, p50, p99 = (statistics.median(one[key] for one in results) for key in ("rate", "p50", "p99"))
+        lines.append(f"| {name} | {rate:.0f} | {p50:.1f} | {p99:.1f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,62 @@
+"""The layers made for explaining give torch's numbers and torch's slopes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from models.recurrence import input_gradient_only, run
+
+BATCH, TIME, INPUT, HIDDEN = 5, 9, 4, 3
+KINDS = {
+    "gru": nn.GRU(INPUT, HIDDEN, batch_first=True),
+    "gru, two layers, both ways": nn.GRU(INPUT, HIDDEN, num_layers=2, bidirectional=True, batch_first=True),
+    "lstm": nn.LSTM(INPUT, HIDDEN, batch_first=True),
+    "lstm, three layers, both ways": nn.LSTM(INPUT, HIDDEN, num_layers=3, bidirectional=True, batch_first=True),
+    "lstm without biases": nn.LSTM(INPUT, HIDDEN, bias=False, bidirectional=True, batch_first=True),
+    "rnn": nn.RNN(INPUT, HIDDEN, bidirectional=True, batch_first=True),
+    "rectified rnn": nn.RNN(INPUT, HIDDEN, nonlinearity="relu", num_layers=2, batch_first=True),
+}
+
+
+def by_torch(layers: nn.RNNBase, texts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    packed = pack_padded_sequence(texts, lengths, batch_first=True, enforce_sorted=False)
+    output, state = layers(packed)
+    state = state[0] if isinstance(state, tuple) else state
+    last = state[-(1 + layers.bidirectional) :].transpose(0, 1).flatten(1)
+    return pad_packed_sequence(output, batch_first=True, total_length=texts.size(1))[0], last
+
+
+@pytest.mark.parametrize("layers", KINDS.values(), ids=KINDS.keys())
+def test_states_and_slopes_are_torchs(layers: nn.RNNBase) -> None:
+    layers.eval().requires_grad_(False)
+    torch.manual_seed(7)
+    texts = torch.randn(BATCH, TIME, INPUT, requires_grad=True)
+    lengths = torch.tensor([TIME, 1, 4, 7, 2])
+    width = HIDDEN * (1 + layers.bidirectional)
+    weight_of_all, weight_of_last = torch.randn(BATCH, TIME, width), torch.randn(BATCH, width)
+    found = []
+    for way in (run, by_torch):
+        every, last = way(layers, texts, lengths)
+        value = (every * weight_of_all).sum() + (last * weight_of_last).sum()
+        found.append((every, last, *torch.autograd.grad(value, texts)))
+    for own, original in zip(*found, strict=True):
+        torch.testing.assert_close(own, original, atol=1e-6, rtol=1e-5)
+
+
+def test_the_slopes_of_every_state_are_true() -> None:
+    layers = nn.LSTM(INPUT, HIDDEN, bidirectional=True, batch_first=True).double().requires_grad_(False)
+    texts = torch.randn(2, 4, INPUT, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda one: run(layers, one, torch.tensor([4, 2])), (texts,))
+
+
+def test_training_and_predicting_are_left_to_torch() -> None:
+    layers = nn.GRU(INPUT, HIDDEN)
+    assert not input_gradient_only(layers)
+    layers.requires_grad_(False)
+    assert input_gradient_only(layers)
+    with torch.no_grad():
+        assert not input_gradient_only(layers)
+    assert not input_gradient_only(nn.LSTM(INPUT, HIDDEN, proj_size=2).requires_grad_(False))
