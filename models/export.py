@@ -30,8 +30,8 @@ from models.export_members import changed_members
 from models.head_tensors import head_tensors, with_head_tensors
 from models.loading import load_classifier
 
-COMPRESSION = 6
-"""gzip's own default; weights gain next to nothing from more."""
+COMPRESSION = 1
+"""Weights are next to random: gzip's best takes several times as long for a percent or two."""
 ATTACHED = ("files_to_archive.json", "fta/**/*")
 """Where AllenNLP keeps files that a configuration names, in an unpacked archive."""
 
@@ -46,20 +46,28 @@ def export(
     and OSError.
     """
     name = archive_name(path)
-    classifier = load_classifier(path, hub=hub)
-    if tuple(labels[: len(classifier.label_set.labels)]) != classifier.label_set.labels:
-        raise NotExportable(name, None, "has other labels than the first ones of this label set")
-    try:
-        head = with_head_tensors(classifier.label_set.head, tensors)
-    except ValueError as error:
-        raise NotExportable(name, None, f"has another head: this label set {error}") from error
-    wanted = LabelSet(tuple(labels), head)
-    changed = changed_members(name, read_members(path), classifier, wanted)
+    wanted, changed = _changes(path, labels, tensors, hub)
     with written_whole(target) as temporary:
         with tarfile.open(temporary, "w:gz", compresslevel=COMPRESSION) as tar:
             copy = _copy_folder if path.is_dir() else _copy_tar
             copy(path, tar, changed)
         _check(name, temporary, wanted, hub)
+
+
+def _changes(
+    path: Path, labels: Sequence[str], tensors: Mapping[str, Tensor], hub: Path | None
+) -> tuple[LabelSet, dict[str, bytes]]:
+    """The label set that is to be written, and the members that it changes. Raises NotExportable and ArchiveError."""
+    name = archive_name(path)
+    classifier = load_classifier(path, hub=hub)
+    own = classifier.label_set
+    if tuple(labels[: len(own.labels)]) != own.labels:
+        raise NotExportable(name, None, "has other labels than the first ones of this label set")
+    try:
+        wanted = LabelSet(tuple(labels), with_head_tensors(own.head, tensors))
+    except ValueError as error:
+        raise NotExportable(name, None, f"has another head: this label set {error}") from error
+    return wanted, changed_members(name, read_members(path), classifier, wanted)
 
 
 def own_label_set(path: Path, *, hub: Path | None = None) -> tuple[tuple[str, ...], Mapping[str, Tensor]]:
