@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -21,6 +21,7 @@ from app.batching import Batcher
 from app.device import DeviceLane
 from app.errors import DeviceLost, ModelFailed, ModelLoading, OutOfMemory, ShuttingDown, UnknownModel
 from app.served import ServedModel
+from models.archive import archive_checksum
 from models.classifier import Classifier, LabelSet
 from models.errors import ArchiveError, InvalidInstance
 
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 Load = Callable[[Path], Classifier]
 """Opens an archive. Raises ArchiveError."""
+Restore = Callable[[str, str, Classifier], Awaitable[LabelSet]]
+"""The label set that answers for a model, the checksum of its archive and its classifier."""
 
 
 class State(Enum):
@@ -38,10 +41,11 @@ class State(Enum):
 
 @dataclass
 class Entry:
-    """A model of the store: `served` where it is ready, `reason` where it failed."""
+    """A model of the store: `served` where it is ready, `reason` where it failed. `base` is its archive's checksum."""
 
     name: str
     path: Path
+    base: str = ""
     served: ServedModel | None = None
     reason: str | None = None
 
@@ -55,9 +59,10 @@ class Entry:
 class Catalog:
     """`entries` by name. Only the event loop changes them."""
 
-    def __init__(self, load: Load, lane: DeviceLane, batcher: Batcher) -> None:
+    def __init__(self, load: Load, lane: DeviceLane, batcher: Batcher, restore: Restore | None = None) -> None:
         self.entries: dict[str, Entry] = {}
         self._load = load
+        self._restore = restore or _own_label_set
         self._lane = lane
         self._batcher = batcher
         self._load_thread = ThreadPoolExecutor(1, "load")
@@ -111,9 +116,10 @@ class Catalog:
 
     async def _loaded(self, entry: Entry) -> ServedModel:
         loop = asyncio.get_running_loop()
+        entry.base = await loop.run_in_executor(self._load_thread, archive_checksum, entry.path)
         classifier = await loop.run_in_executor(self._load_thread, self._load, entry.path)
         await self._lane.call(classifier.to, self._lane.device)
-        served = ServedModel(entry.name, classifier, classifier.label_set)
+        served = ServedModel(entry.name, classifier, await self._restore(entry.name, entry.base, classifier))
         await self._warm_up(served)
         return served
 
@@ -131,6 +137,10 @@ class Catalog:
 
     def close(self) -> None:
         self._load_thread.shutdown(wait=False, cancel_futures=True)
+
+
+async def _own_label_set(name: str, base: str, classifier: Classifier) -> LabelSet:
+    return classifier.label_set
 
 
 def _raise_first(name: str, rows: Sequence[object]) -> None:

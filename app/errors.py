@@ -7,7 +7,13 @@
     │   ├── BodyTooLarge               it is longer than the service reads
     │   ├── InvalidParameters          a field is unknown, missing or out of range
     │   ├── InvalidInstances           some instances are refused; names each
-    │   └── RequestTooLarge            more instances or tokens than one request may hold
+    │   ├── RequestTooLarge            more instances or tokens than one request may hold
+    │   ├── TooManyLabels              more labels or examples than may be added
+    │   └── IdempotencyKeyReused       another request was sent under this key
+    ├── NotAllowed                     changing models takes a key
+    │   ├── KeyMissing                 none, or none that is known
+    │   └── AdminOff                   nobody may
+    ├── UnderWay                       a request with this idempotency key has not ended yet
     ├── UnknownModel                   no model of that name
     ├── Unavailable                    try again later
     │   ├── Overloaded                 the queue is full
@@ -85,10 +91,10 @@ class Refusal:
 class InvalidInstances(InvalidRequest):
     """Some instances are refused, so the request is; each is named by its index."""
 
-    def __init__(self, refusals: Sequence[Refusal]) -> None:
+    def __init__(self, refusals: Sequence[Refusal], member: str = "instances") -> None:
         first = refusals[0]
         more = f" ({len(refusals) - 1} more are listed in `errors`.)" if len(refusals) > 1 else ""
-        super().__init__(f"instances[{first.index}]: {first.detail}{more}")
+        super().__init__(f"{member}[{first.index}]: {first.detail}{more}")
         self.refusals = refusals
 
     @property
@@ -98,6 +104,33 @@ class InvalidInstances(InvalidRequest):
 
 class RequestTooLarge(InvalidRequest):
     pass
+
+
+class TooManyLabels(InvalidRequest):
+    pass
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key came with another request before. Send a new key with a new request.")
+
+
+class NotAllowed(ServiceError):
+    """Changing models takes a key."""
+
+
+class KeyMissing(NotAllowed):
+    def __init__(self) -> None:
+        super().__init__("This changes a model and needs a key that this server knows: Authorization: Bearer KEY.")
+
+
+class AdminOff(NotAllowed):
+    pass
+
+
+class UnderWay(ServiceError):
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still under way. Send it again in a moment.")
 
 
 class UnknownModel(ServiceError):
@@ -165,7 +198,7 @@ class VersionUnusable(LabelStoreError):
 class StaleVersion(LabelStoreError):
     """Another version answers by now; `active` says which."""
 
-    def __init__(self, model: str, expected: int, active: int) -> None:
+    def __init__(self, model: str, expected: int | str, active: int) -> None:
         super().__init__(
             f"{model!r} answers with label version {active}, not {expected} any more. Read its labels and try again."
         )
@@ -234,6 +267,11 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     ExtensionError: Answer(422, "invalid_extension", "Labels cannot be added"),
     LabelExists: Answer(409, "label_exists", "Label exists"),
     RequestTooLarge: Answer(413, "request_too_large", "Request too large"),
+    TooManyLabels: Answer(413, "too_many_labels", "Too many labels"),
+    IdempotencyKeyReused: Answer(422, "idempotency_key_reused", "Idempotency key reused"),
+    KeyMissing: Answer(401, "unauthorized", "Unauthorized"),
+    NotAllowed: Answer(403, "forbidden", "Forbidden"),
+    UnderWay: Answer(409, "under_way", "Under way", retry_after=1),
     UnknownModel: Answer(404, "unknown_model", "Unknown model"),
     Unavailable: Answer(503, "unavailable", "Unavailable"),
     Overloaded: Answer(429, "overloaded", "Overloaded"),

@@ -82,4 +82,4 @@ class ExplainResponse(BaseModel):
 
 def parse_explain(data: object) -> ExplainRequest:
     """Raises InvalidParameters, which lists what is accepted."""
-    return parse_request(ExplainRequest, ExplainParameters, data)
+    return parse_request(ExplainRequest, {"parameters": ExplainParameters}, data)

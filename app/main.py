@@ -11,6 +11,7 @@ from starlette.routing import Route
 from app.api.documentation import document
 from app.api.explain import EXPLAIN_PATH, ExplainEndpoint
 from app.api.health import health_router
+from app.api.labels import labels_router
 from app.api.native import PREDICT_PATH, PredictEndpoint, native_router
 from app.catalog import Load
 from app.middleware import BodyLimit, RequestContext
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None, *, load: Load | None = None) ->
     app.router.routes.append(Route(PREDICT_PATH, PredictEndpoint(service), methods=["POST"], name="predict"))
     app.router.routes.append(Route(EXPLAIN_PATH, ExplainEndpoint(service), methods=["POST"], name="explain"))
     app.include_router(native_router(service))
+    app.include_router(labels_router(service))
     app.include_router(health_router(service))
     app.add_middleware(BodyLimit, limit=service.settings.max_request_bytes)
     app.add_middleware(RequestContext, service=service)

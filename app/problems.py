@@ -29,6 +29,8 @@ async def send_problem(scope: Scope, send: Send, problem: Problem, headers: dict
     headers = dict(headers or {})
     if problem.retry_after is not None:
         headers[b"retry-after"] = b"%d" % problem.retry_after
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        headers[b"www-authenticate"] = b"Bearer"
     await send_json(send, problem.status, body, headers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -124,29 +125,34 @@ class Problem(BaseModel):
 
 def parse_predict(data: object) -> PredictRequest:
     """Raises InvalidParameters, which lists what is accepted."""
-    return parse_request(PredictRequest, PredictParameters, data)
+    return parse_request(PredictRequest, {"parameters": PredictParameters}, data)
 
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
-def parse_request(request: type[Parsed], parameters: type[BaseModel], data: object) -> Parsed:
-    """A body with `parameters` among its members. Raises InvalidParameters, which lists what is accepted."""
+def parse_request(request: type[Parsed], members: Mapping[str, type[BaseModel]], data: object) -> Parsed:
+    """A body; `members` are the models of those of its members that are objects, or lists of them.
+
+    Raises InvalidParameters, which lists what is accepted.
+    """
     try:
         return request.model_validate(data)
     except ValidationError as error:
-        sentences = (_sentence(one, request, parameters) for one in error.errors())
+        sentences = (_sentence(one, request, members) for one in error.errors()[:MAX_SENTENCES])
         raise InvalidParameters(" ".join(sentences)) from None
 
 
-def _sentence(error: Any, request: type[BaseModel], parameters: type[BaseModel]) -> str:
+MAX_SENTENCES = 10
+
+
+def _sentence(error: Any, request: type[BaseModel], members: Mapping[str, type[BaseModel]]) -> str:
     place = ".".join(str(part) for part in error["loc"]) or "The body"
+    model = members.get(error["loc"][0], request) if error["loc"] else request
     if error["type"] == "extra_forbidden":
-        model = parameters if error["loc"][0] == "parameters" else request
         return f"{place} is not known. Accepted: {', '.join(model.model_fields)}."
     if error["type"] == "missing":
         return f"{place} is missing."
     if error["type"] == "model_type":
-        model = parameters if error["loc"] else request
         return f"{place} must be an object with {', '.join(model.model_fields)}."
     return f"{place}: {error['msg']}."

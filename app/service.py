@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -15,13 +16,22 @@ from app.cpus import available_cpus
 from app.device import DeviceLane, choose_device
 from app.errors import DeviceLost, ShuttingDown
 from app.featurizer import Featurizer
+from app.label_store import LabelStore
 from app.metrics import Metrics, StateCollector
 from app.settings import Settings
 from app.store import model_paths
+from app.versions import Versions
 from models.archive_limits import ArchiveLimits
-from models.classifier import Classifier
+from models.classifier import Classifier, LabelSet
 
 log = structlog.get_logger(__name__)
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Closable)
 
 
 class Service:
@@ -38,7 +48,8 @@ class Service:
             on_out_of_memory=self.metrics.out_of_memory.inc,
             on_device_lost=self._lose_device,
         )
-        self.catalog = Catalog(load or _loader(settings), self.lane, self.batcher)
+        self.catalog = Catalog(load or _loader(settings), self.lane, self.batcher, self._restore)
+        self.versions = Versions(LabelStore(settings.store), self.catalog, self.lane)
         self.featurizer = Featurizer(settings.featurize_workers)
         self.metrics.registry.register(StateCollector(self))
         self.on_fatal: Callable[[], None] = lambda: None
@@ -46,6 +57,13 @@ class Service:
         self.draining = False
         self.device_lost = False
         self._loading: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._parts: list[Closable] = [self.featurizer, self.catalog, self.lane]
+
+    def on_close(self, part: C) -> C:
+        """A part that has threads of its own, which end with the service."""
+        self._parts.insert(0, part)
+        return part
 
     def start(self) -> asyncio.Task[None]:
         """Load the store while the server already answers its probes; the task ends when that is done."""
@@ -66,6 +84,10 @@ class Service:
             self.loaded = True
             states = [entry.state for entry in self.catalog.entries.values()]
             log.info("loaded", ready=states.count(State.READY), failed=states.count(State.FAILED))
+            self._following = asyncio.create_task(self.versions.follow(self.settings.store_poll_seconds))
+
+    async def _restore(self, name: str, base: str, classifier: Classifier) -> LabelSet:
+        return await self.versions.restore(name, base, classifier)
 
     def _lose_device(self) -> None:
         if not self.device_lost:
@@ -106,15 +128,16 @@ class Service:
     async def close(self) -> None:
         """Answer what was admitted, then let go of the threads."""
         self.draining = True
-        if self._loading:
-            self._loading.cancel()
+        for task in (self._loading, self._following):
+            if task:
+                task.cancel()
         try:
             async with asyncio.timeout(self.settings.drain_timeout_s):
                 await self.batcher.drain()
         except TimeoutError:
             log.error("drain timed out", dropped=self.batcher.queued_items)
         self.batcher.close()
-        for part in (self.featurizer, self.catalog, self.lane):
+        for part in self._parts:
             part.close()
 
 

@@ -28,7 +28,12 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    admin_keys: SecretStr | None = Field(None, description="Comma-separated keys of those who may change models.")
+    admin_keys: SecretStr | None = Field(
+        None, description="Comma-separated keys of those who may change models; without any nobody may."
+    )
+    allow_unauthenticated_admin: bool = Field(
+        False, description="Let everyone who reaches the server change models. --demo does so on a loopback address."
+    )
 
     device: str = Field(
         "auto",
@@ -52,6 +57,12 @@ class Settings(BaseSettings):
     max_instance_tokens: int = Field(8_192, ge=1, description="Tokens of one instance, all its inputs together.")
     max_explain_instances: int = Field(64, ge=1, description="Instances in one request for explanations.")
     max_explain_steps: int = Field(1_000, ge=1, le=10_000, description="Steps of one explanation.")
+    max_new_labels: int = Field(64, ge=1, description="Labels that one request may add.")
+    max_labels: int = Field(4_096, ge=2, description="Labels that a model may come to by adding.")
+    max_examples: int = Field(4_096, ge=1, description="Examples in one request that adds labels.")
+    store_poll_seconds: float = Field(
+        2.0, gt=0, le=3600, description="How often to look for label versions that other replicas published, in s."
+    )
     max_request_bytes: int = Field(8 * MiB, ge=1, description="Length of a request body, in bytes.")
     default_deadline_ms: int = Field(
         30_000, ge=1, le=3_600_000, description="Time for an answer where the request sets no deadline_ms, in ms."

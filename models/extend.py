@@ -83,7 +83,8 @@ def fit(
 def membership(labels: Sequence[str], targets: Sequence[Target]) -> Tensor:
     """(examples, labels), True where an example has a label."""
     named = [{target} if isinstance(target, str) else set(target) for target in targets]
-    return torch.tensor([[label in names for label in labels] for names in named]).reshape(len(named), len(labels))
+    rows = [[label in names for label in labels] for names in named]
+    return torch.tensor(rows, dtype=torch.bool).reshape(len(named), len(labels))
 
 
 def inert_row(head: nn.Module, prior: float, *, multilabel: bool) -> Rows:
@@ -118,6 +119,7 @@ def _least_activation(head: nn.Module) -> float:
 LARGE_LOGIT = 50.0
 
 
+@torch.no_grad()
 def _problem(
     head: nn.Module, centre: Rows, vectors: Tensor, wanted: Tensor, anchors: Tensor, *, multilabel: bool
 ) -> Problem:

@@ -29,7 +29,7 @@ class LabelScores:
     new: bool
     support: int
     """Examples that have it."""
-    accuracy: float
+    accuracy: float | None
     """Of saying that it is there, or that it is not."""
     precision: float | None
     recall: float | None
@@ -187,7 +187,7 @@ def _scores(measured: _Measured) -> Iterator[LabelScores]:
                 label=measured.names[column],
                 new=new,
                 support=int(truth.sum()),
-                accuracy=_share(truth == said) or 0.0,
+                accuracy=_share(truth == said),
                 precision=_share(truth[said]),
                 recall=_share(said[truth]),
             )

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.errors import ANSWERS, ROUTER_CODES, UNEXPECTED
 from app.explain_schemas import ExplainRequest, ExplainResponse
+from app.label_schemas import ExtendRequest
 from app.schemas import PredictRequest, PredictResponse, Problem
 
 REFERENCE = "#/components/schemas/{model}"
@@ -31,6 +32,11 @@ def _json_body(model: type) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}}
 
 
+def body_of(model: type) -> dict[str, Any]:
+    """The `requestBody` of a route that reads its body itself."""
+    return {"required": True, "content": _json_body(model)}
+
+
 def _operation(name: str, description: str, request: type, response: type) -> dict[str, Any]:
     answers = {
         str(status): {"description": _description(status), "content": _json_body(Problem)}
@@ -42,7 +48,7 @@ def _operation(name: str, description: str, request: type, response: type) -> di
         "summary": name.capitalize(),
         "description": description,
         "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
-        "requestBody": {"required": True, "content": _json_body(request)},
+        "requestBody": body_of(request),
         "responses": {"200": {"description": "Answers", "content": _json_body(response)}, **answers},
     }
 
@@ -58,6 +64,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             (PredictResponse, "serialization"),
             (ExplainRequest, "validation"),
             (ExplainResponse, "serialization"),
+            (ExtendRequest, "validation"),
             (Problem, "serialization"),
         ],
         ref_template=REFERENCE,

@@ -12,7 +12,7 @@ from app.answers import AnswerOptions
 from app.api.documentation import problems
 from app.batch import Priority
 from app.catalog import Entry, State
-from app.errors import answer_to
+from app.outcomes import recorded
 from app.patience import Patience
 from app.prediction import PredictOptions, predict
 from app.schemas import ModelDetails, ModelList, ModelSource, ModelSummary, PredictParameters, parse_predict
@@ -20,8 +20,6 @@ from app.service import Service
 from app.wire import parse_json, read_body, require_json, send_json
 
 PREDICT_PATH = "/v1/models/{name}:predict"
-
-OUTCOMES = {429: "rejected", 499: "cancelled", 504: "expired"}
 
 
 class PredictEndpoint:
@@ -35,17 +33,8 @@ class PredictEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         served = self.service.catalog.served(scope["path_params"]["name"])
-        outcome = "failed"
-        try:
+        with recorded(self.service.metrics, scope, served.name, self.verb):
             answer = await self._answer(served.name, scope, receive)
-            outcome = "ok"
-        except Exception as error:
-            status = answer_to(error).status
-            outcome = OUTCOMES.get(status, "invalid" if status < 500 else "failed")
-            raise
-        finally:
-            self.service.metrics.requests.labels(served.name, self.verb, outcome).inc()
-            scope.setdefault("vitrine.log", {}).update(model=served.name, outcome=outcome)
         await send_json(send, 200, answer)
 
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The document says what the server does: checked by requests made from the document, valid and not."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from app.api.documentation import PREDICT_STATUSES
 from app.errors import ANSWERS, answer_to
 from app.main import create_app
 from app.settings import Settings
+from tests.service.process import running
 from tests.service.tiny import load_tiny
 
 load_all_checks()
@@ -27,8 +29,11 @@ EXPECTED_OVER_499 = {503: {"model_failed"}, 504: {"deadline_exceeded"}}
 
 
 @pytest.fixture(scope="module")
-def api(server):
-    return schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+def api(store, tmp_path_factory):
+    own = tmp_path_factory.mktemp("open")
+    shutil.copytree(store, own, dirs_exist_ok=True)
+    with running(own, allow_unauthenticated_admin=True) as server:
+        yield schemathesis.openapi.from_url(f"{server.url}/openapi.json")
 
 
 VALID, INVALID = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
@@ -38,6 +43,12 @@ CASES = [
     ("POST", "/v1/models/{name}:predict", INVALID, 300),
     ("POST", "/v1/models/{name}:explain", VALID, 150),
     ("POST", "/v1/models/{name}:explain", INVALID, 150),
+    ("POST", "/v1/models/{name}/labels", VALID, 100),
+    ("POST", "/v1/models/{name}/labels", INVALID, 150),
+    ("POST", "/v1/models/{name}/versions/{version}:activate", VALID, 60),
+    ("POST", "/v1/models/{name}/versions/{version}:activate", INVALID, 60),
+    ("GET", "/v1/models/{name}/labels", VALID, 40),
+    ("GET", "/v1/models/{name}/versions", VALID, 40),
     ("GET", "/v1/models/{name}", VALID, 40),
     ("GET", "/v1/models", VALID, 5),
     ("GET", "/", VALID, 5),
@@ -69,11 +80,14 @@ def document() -> dict:
     return create_app(Settings(store=Path("store")), load=load_tiny).openapi()
 
 
-def test_every_error_of_the_table_that_predict_can_answer_is_documented():
-    documented = document()["paths"]["/v1/models/{name}:predict"]["post"]["responses"]
+def test_every_error_of_the_table_is_documented_where_it_can_be_met():
+    paths = document()["paths"]
     statuses = {answer.status for answer in ANSWERS.values()} - {499}
-    assert statuses <= {int(status) for status in documented}
-    assert set(PREDICT_STATUSES) <= {int(status) for status in documented}
+    extend = {int(status) for status in paths["/v1/models/{name}/labels"]["post"]["responses"]}
+    assert statuses <= extend
+    predict = {int(status) for status in paths["/v1/models/{name}:predict"]["post"]["responses"]}
+    assert set(PREDICT_STATUSES) <= predict
+    assert statuses - predict == {401, 403, 409, 412}
 
 
 def test_every_reference_of_the_document_resolves():
