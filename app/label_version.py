@@ -6,7 +6,6 @@ Written once, never changed. The digest covers every byte that counts, so that a
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -17,8 +16,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from safetensors import SafetensorError
 from torch import Tensor
 
+from models.weights import safetensors_metadata
+
 RECORD, DIGEST = "vitrine.record", "vitrine.digest"
-HEADER_LENGTH_BYTES = 8
 
 Label = Annotated[str, Field(min_length=1)]
 
@@ -78,7 +78,7 @@ def from_bytes(data: bytes) -> Version:
         tensors = safetensors.torch.load(data)
     except SafetensorError as error:
         raise ValueError("is torn or no safetensors file") from error
-    metadata = _metadata(data)
+    metadata = safetensors_metadata(data)
     if not {RECORD, DIGEST} <= metadata.keys():
         raise ValueError("is no label version: its metadata has no record")
     if _digest(metadata[RECORD], tensors) != metadata[DIGEST]:
@@ -89,13 +89,6 @@ def from_bytes(data: bytes) -> Version:
         raise ValueError("has a record of another format; a newer Vitrine may have written it") from error
     _check(record, tensors)
     return Version(record, tensors, metadata[DIGEST])
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    length = int.from_bytes(data[:HEADER_LENGTH_BYTES], "little")
-    header = json.loads(data[HEADER_LENGTH_BYTES : HEADER_LENGTH_BYTES + length])
-    metadata: dict[str, str] = header.get("__metadata__", {})
-    return metadata
 
 
 def _digest(record: str, tensors: Mapping[str, Tensor]) -> str:

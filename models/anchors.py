@@ -9,37 +9,39 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, islice
+from itertools import accumulate, cycle, islice
 from typing import Any
 
 from models.classifier import Classifier, Instance
 from models.errors import InvalidInstance
-from models.extend import Target
 
 COUNT = 1500
+"""More make the fitted rows steadier, but all of them have to be encoded."""
 SEED = 13
+ATTEMPTS = 2
+"""For each anchor: a classifier may refuse what was made up."""
 WORD = re.compile(r"\w+")
 FIRST_RANK = 10
 """Added to a word's rank; its frequency falls as 1 / rank, and the very first words should not be half of a text."""
 Draw = Callable[[], str]
 
 
-def anchors_for(
-    classifier: Classifier, instances: Sequence[Instance], targets: Sequence[Target], *, count: int = COUNT
-) -> list[Instance]:
-    """Instances that the classifier can featurize, always the same ones for the same examples.
+def anchors_for(classifier: Classifier, instances: Sequence[Instance], *, count: int = COUNT) -> list[Instance]:
+    """Made-up instances like the examples' `instances`, always the same ones for the same examples.
 
     None where there are no examples, or where the classifier knows no words (its features are characters or bytes).
     """
-    draw = _drawing(words_for(classifier, instances, targets))
+    draw = _drawing(words_for(classifier, instances))
     if draw is None or not instances:
         return []
-    templates = (instances[index % len(instances)] for index in range(2 * count))
+    with_words = [instance for instance in instances if any(map(WORD.search, _texts(instance)))]
+    templates = islice(cycle(with_words), ATTEMPTS * count)
     made = (made_up(template, draw) for template in templates)
-    return list(islice((instance for instance in made if _is_readable(classifier, instance)), count))
+    new = (anchor for anchor in made if anchor not in instances and _is_readable(classifier, anchor))
+    return list(islice(new, count))
 
 
-def words_for(classifier: Classifier, instances: Sequence[Instance], targets: Sequence[Target]) -> list[str]:
+def words_for(classifier: Classifier, instances: Sequence[Instance]) -> list[str]:
     """The words that the classifier knows, the more frequent first, without those that the examples use."""
     used = {word.lower() for instance in instances for word in WORD.findall(" ".join(_texts(instance)))}
     return [word for word in classifier.words() if WORD.fullmatch(word) and word.lower() not in used]

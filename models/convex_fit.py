@@ -51,9 +51,10 @@ class Problem:
 
 
 def fit_rows(problem: Problem, *, l2: float) -> Rows:
-    """The rows of least loss + l2 / 2 * (|weight|^2 + |bias|^2), by L-BFGS from zero: always the same for one problem.
+    """The rows of least loss + l2 / 2 * (|weight|^2 + BIAS_SHARE * |bias|^2), by L-BFGS from zero.
 
-    Vectors are divided by their root mean squared norm first, so that `l2` means the same whatever an encoder's scale.
+    Always the same for one problem. Vectors are divided by their root mean squared norm first, so that `l2` means the
+    same whatever an encoder's scale.
     """
     vectors = problem.vectors
     scale = vectors.square().sum(dim=1).mean().sqrt()
@@ -73,7 +74,7 @@ def fit_rows(problem: Problem, *, l2: float) -> Rows:
 
     def objective() -> Tensor:
         optimizer.zero_grad()
-        loss = scaled.loss(Rows(weight, bias)) + l2 / 2 * (weight.square().sum() + bias.square().sum())
+        loss = scaled.loss(Rows(weight, bias)) + l2 / 2 * (weight.square().sum() + BIAS_SHARE * bias.square().sum())
         torch.autograd.backward(loss)
         return loss
 
@@ -82,6 +83,8 @@ def fit_rows(problem: Problem, *, l2: float) -> Rows:
     return Rows(weight.detach() / scale, bias.detach())
 
 
+BIAS_SHARE = 0.001
+"""A bias is all but free; a little keeps the optimum finite where every example has the label."""
 MAX_ITERATIONS = 1000
 TOLERANCE = 1e-6
 """Of the largest gradient, where an example counts 1."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Mapping
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -14,10 +12,10 @@ from torch import Tensor
 
 from models.errors import NotExportable
 from models.head_tensors import BIAS, WEIGHT
+from models.weights import safetensors_metadata
 
 LOSS_WEIGHTS = ("_loss.weight", "_head._loss.weight")
 """Where biome.text keeps what each label counts in the training loss."""
-HEADER_LENGTH_BYTES = 8
 
 
 def widened_weights(
@@ -27,7 +25,7 @@ def widened_weights(
     if member.endswith(".safetensors"):
         state: dict[str, Tensor] = safetensors.torch.load(data)
         _widen(archive, member, state, layer, rows, neutral)
-        return safetensors.torch.save(state, _metadata(data))
+        return safetensors.torch.save(state, safetensors_metadata(data) or None)
     state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     _widen(archive, member, state, layer, rows, neutral)
     buffer = io.BytesIO()
@@ -56,10 +54,3 @@ def _extended(old: Tensor, new: Tensor) -> Tensor:
     """(old, ...), (new, ...) -> (old + new, ...), in the old kind of number unless that would round the new rows."""
     dtype = old.dtype if torch.equal(new.to(old.dtype).to(new.dtype), new) else new.dtype
     return torch.cat([old.to(dtype), new.to(dtype)])
-
-
-def _metadata(data: bytes) -> dict[str, str] | None:
-    length = int.from_bytes(data[:HEADER_LENGTH_BYTES], "little")
-    header: Any = json.loads(data[HEADER_LENGTH_BYTES : HEADER_LENGTH_BYTES + length])
-    metadata: dict[str, str] | None = header.get("__metadata__")
-    return metadata

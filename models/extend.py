@@ -24,7 +24,7 @@ from models.head_tensors import BIAS, WEIGHT, appends_in_place, head_tensors, wi
 
 PRIOR = 0.001
 """The probability that a label without examples has at most."""
-L2 = 0.01
+L2 = 0.005
 """How strongly fitted rows are pulled to the inert one; an example counts 1."""
 MAX_LABEL_LENGTH = 200
 """Characters."""
@@ -129,15 +129,21 @@ def _problem(
     members = torch.cat([wanted, torch.zeros(len(anchors), wanted.size(1), dtype=torch.bool)])
     weights = torch.ones(len(rows), dtype=torch.float64)
     if len(anchors):
-        weights[len(vectors) :] = ANCHOR_WEIGHT * wanted.any(dim=1).sum() / len(anchors)
+        weights[len(vectors) :] = _weight_of_anchors(wanted) / len(anchors)
     # (examples + anchors,)
     start = rows @ centre.weight + centre.bias
     old = None if multilabel else _in_float64(head)(rows).logsumexp(dim=-1)
     return Problem(rows, members, weights, start, old)
 
 
-ANCHOR_WEIGHT = 10.0
-"""What all anchors weigh together, for each example of a new label."""
+def _weight_of_anchors(wanted: Tensor) -> float:
+    """Of all together: what examples of old labels leave of the weight that the old labels have."""
+    new = int(wanted.any(dim=1).sum())
+    return max(OLD_WEIGHT * new - (len(wanted) - new), new)
+
+
+OLD_WEIGHT = 6.0
+"""What the old labels weigh together, for each example of a new one: of seven requests six are expected to be old."""
 
 
 def _in_float64(head: nn.Module) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from torch import Tensor, nn
@@ -34,3 +35,10 @@ def load_weights(archive: str, model: nn.Module, weights: Mapping[str, Tensor]) 
 
 def _dimensions(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a single number"
+
+
+def safetensors_metadata(data: bytes) -> dict[str, str]:
+    """What a safetensors file says about itself: its header is JSON, behind eight bytes of its length."""
+    length = int.from_bytes(data[:8], "little")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
+    return metadata

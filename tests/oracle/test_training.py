@@ -70,3 +70,36 @@ def test_extend_labels_does_what_the_original_did() -> None:
     assert torch.allclose(model._output_layer.weight, wanted, atol=1e-6)
     with pytest.raises(TypeError):
         model.extend_labels(None)
+
+
+def test_extend_labels_draws_the_layer_anew_even_for_known_labels() -> None:
+    recorded = json.loads((CARRIED / "biome_sequence_classifier_single.extend_labels.json").read_text())
+    model = Oracle(CARRIED / "biome_sequence_classifier_single.tar.gz", CARRIED / "hub").load().model
+    before = model._output_layer.weight.clone()
+    assert model.extend_labels(list(recorded["before"]["labels_by_index"])) is None
+    assert model.output_classes == recorded["before"]["labels_by_index"]
+    assert not (model._output_layer.weight == before).any()
+    assert model._output_layer.weight.abs().max() <= before.size(1) ** -0.5
+
+
+def test_extend_labels_takes_the_letters_of_a_plain_string() -> None:
+    recorded = json.loads((CARRIED / "biome_sequence_classifier_single.extend_labels.json").read_text())
+    model = Oracle(CARRIED / "biome_sequence_classifier_single.tar.gz", CARRIED / "hub").load().model
+    model.extend_labels("abc")
+    assert model.output_classes == [*recorded["before"]["labels_by_index"], "a", "b", "c"]
+
+
+def test_extend_labels_extends_neither_metrics_nor_loss_weights() -> None:
+    classifier = Oracle(CARRIED / "biome_sequence_classifier_single.tar.gz", CARRIED / "hub").load()
+    assert isinstance(classifier, ArchiveClassifier)
+    model = classifier.model
+    names = list(model.output_classes)
+    model.extend_labels(["hotel", "museum"])
+    batch = classifier.collate([classifier.featurize({"tokens": "Blue Noodle Bar"})])
+    assert model(**batch.tensors, label=torch.tensor([6]))["loss"].isfinite()
+    measures = {f"{name}/{measure}" for name in [*names, "average"] for measure in ("f1", "precision", "recall")}
+    assert model.get_metrics().keys() == measures | {"accuracy"}
+    model._loss.weight = torch.ones(5)
+    with pytest.raises(RuntimeError, match="weight tensor"):
+        model(**batch.tensors, label=torch.tensor([0]))
+    assert model(**batch.tensors)["logits"].shape == (1, 7)
