@@ -183,7 +183,7 @@ class UnknownVersion(LabelStoreError):
 
     @property
     def members(self) -> Mapping[str, Any]:
-        return {"available": list(self.available)}
+        return {"available": list(map(str, self.available))}
 
 
 class VersionUnusable(LabelStoreError):

@@ -119,7 +119,10 @@ class Problem(BaseModel):
     code: str
     error: str
     request_id: str | None = None
-    available: list[str] | None = Field(None, description="The models there are, where the named one is not.")
+    available: list[str] | None = Field(
+        None, description="The models, or versions, there are, where the named one is not."
+    )
+    active: int | None = Field(None, description="The label version that answers, where another one was expected.")
     errors: list[RefusedInstance] | None = Field(None, description="The instances that are refused.")
 
 
