@@ -131,6 +131,14 @@ def test_examples_are_learned_and_labels_without_any_stay_inert():
     assert wide.head(vectors).softmax(dim=-1)[:, 6].max() <= PRIOR
 
 
+def test_new_labels_are_as_probable_as_they_are_frequent():
+    """What maximum likelihood with a free bias gives, counted by the wider head itself."""
+    vectors = torch.randn(90, 7, generator=torch.Generator().manual_seed(2)) * 0.1
+    targets = [("new0", "new1", "old1")[index % 3] for index in range(90)]
+    probability = fit(label_set(scale=0.1), ["new0", "new1"], vectors, targets).head(vectors).softmax(dim=-1)
+    assert torch.allclose(probability[:, 5:].sum(dim=0), torch.tensor([30.0, 30.0]), atol=0.05)
+
+
 def test_sigmoid_rows_are_learned_one_by_one():
     vectors, targets = examples(count=60)
     both = fit(label_set(), ["new0", "new1"], vectors, as_lists(targets), multilabel=True)

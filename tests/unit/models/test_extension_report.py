@@ -97,10 +97,10 @@ def test_it_is_json():
 
 def test_folds_are_even_the_same_each_time_and_keep_equal_vectors_together():
     vectors, targets = examples(count=60)
-    vectors[1] = vectors[0]
+    vectors[4] = vectors[0]
     folds = fold_numbers(vectors, targets, 5)
     assert torch.equal(folds, fold_numbers(vectors, targets, 5))
-    assert folds[0] == folds[1]
+    assert folds[0] == folds[4]
     for name in ("new0", "new1", "old1"):
         mine = folds[[target == name for target in targets]]
         assert mine.bincount(minlength=5).min() >= 3
