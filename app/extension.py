@@ -74,7 +74,7 @@ class Extender:
         await self._call(_check, served, asked.labels, targets)
         instances = [one.instance for one in asked.examples]
         features = await self._featurized(served, instances)
-        anchors = await self._anchors(served, instances, targets, asked.anchors)
+        anchors = await self._anchors(served, instances, asked.anchors)
         vectors = await self._encoded(served, [*features, *anchors])
         own = await self._service.lane.call(_on_cpu, served.label_set)
         extension: Extension = await self._call(_fitted, served, own, asked, targets, vectors)
@@ -107,12 +107,10 @@ class Extender:
         except InvalidInstances as error:
             raise InvalidInstances(error.refusals, "examples") from None
 
-    async def _anchors(
-        self, served: ServedModel, instances: Sequence[Any], targets: Sequence[Any], count: int | None
-    ) -> list[Features]:
+    async def _anchors(self, served: ServedModel, instances: Sequence[Any], count: int | None) -> list[Features]:
         if not instances or count == 0:
             return []
-        made = await self._call(_anchors, served, instances, targets, count)
+        made = await self._call(_anchors, served, instances, count)
         return [one for one in made if not isinstance(one, Exception)]
 
     async def _encoded(self, served: ServedModel, features: Sequence[Features]) -> Tensor:
@@ -138,11 +136,11 @@ def _check(served: ServedModel, labels: Sequence[str], targets: Sequence[Any]) -
     check_examples([*served.label_set.labels, *labels], placeholder, targets, multilabel=served.classifier.multilabel)
 
 
-def _anchors(served: ServedModel, instances: Sequence[Any], targets: Sequence[Any], count: int | None) -> list[Any]:
+def _anchors(served: ServedModel, instances: Sequence[Any], count: int | None) -> list[Any]:
     from app.featurizer import featurize_all  # noqa: PLC0415
     from models.anchors import COUNT, anchors_for  # noqa: PLC0415
 
-    made = anchors_for(served.classifier, instances, targets, count=COUNT if count is None else count)
+    made = anchors_for(served.classifier, instances, count=COUNT if count is None else count)
     return list(featurize_all(served.classifier, made))
 
 

@@ -31,7 +31,7 @@ class ExtendRequest(Strict):
         None, gt=0, le=0.5, description="What the probability of a label without examples is at most; 0.001."
     )
     l2: float | None = Field(
-        None, gt=0, description="How strongly a new row is held to saying nothing; an example counts 1. 0.01."
+        None, gt=0, description="How strongly a new row is held to saying nothing; an example counts 1. 0.005."
     )
     anchors: int | None = Field(
         None,

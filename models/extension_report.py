@@ -212,6 +212,7 @@ def _confusion(measured: _Measured) -> Confusion:
 
 def _warnings(measured: _Measured, vectors: Tensor, targets: Sequence[Target], prior: float) -> Iterator[str]:
     yield from _about_support(measured, prior)
+    yield from _about_the_old(measured)
     yield from _about_contradictions(vectors, targets)
     yield from _about_swallowing(measured)
 
@@ -226,6 +227,12 @@ def _about_support(measured: _Measured, prior: float) -> Iterator[str]:
             yield f"{score.label!r} has {score.support} examples; with {FEW_EXAMPLES} or more it is surer."
         elif score.recall is not None and score.recall < THRESHOLD:
             yield f"{score.label!r} is hardly learned: {score.recall:.0%} of its examples are recognised when held out."
+
+
+def _about_the_old(measured: _Measured) -> Iterator[str]:
+    taught = measured.truth[:, measured.num_old :].any()
+    if taught and measured.truth[:, measured.num_old :].any(dim=1).all() and not len(measured.anchors_before):
+        yield "nothing says what the old labels are; without examples of them the new ones may take their answers."
 
 
 def _about_contradictions(vectors: Tensor, targets: Sequence[Target]) -> Iterator[str]:

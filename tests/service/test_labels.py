@@ -71,6 +71,7 @@ def test_taught_labels_answer_at_once_and_the_odds_of_the_old_stay(client: httpx
     assert (answer["version"], answer["labels_version"], answer["added"]) == ("2", 2, ["angry", "calm"])
     assert answer["report"]["examples"] == len(EXAMPLES)
     assert [one["label"] for one in answer["report"]["labels"]] == ["angry", "calm"]
+    assert any("examples of them" in warning for warning in answer["report"]["warnings"])
     after = [scores(client, text) for text in texts]
     for was, now in zip(before, after, strict=True):
         old = sum(now[label] for label in was)
