@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from models.explain import Method, Norm
 from models.explainable import InputToken, Tokenization
+from models.normalization import normalized
 
 Level = Literal["token", "word", "field"]
 
@@ -79,15 +80,8 @@ def explanation(
 
 
 def _normalized(parts: Sequence[Part], norm: Norm) -> list[Part]:
-    """Divided by their norm; zeros where that is zero or no number."""
-    if norm == "none":
-        size = 1.0
-    elif norm == "l1":
-        size = math.fsum(abs(part.attribution) for part in parts)
-    else:
-        size = math.sqrt(math.fsum(part.attribution**2 for part in parts))
-    usable = math.isfinite(size) and size > 0
-    return [Part(part.token, part.attribution / size if usable else 0.0) for part in parts]
+    numbers = normalized([part.attribution for part in parts], norm)
+    return [Part(part.token, number) for part, number in zip(parts, numbers, strict=True)]
 
 
 def _tokens(parts: Sequence[Part], tokenization: Tokenization) -> list[Part]:

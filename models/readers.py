@@ -21,6 +21,10 @@ Tokens = list[Token] | WordPieces
 Tokenize = Callable[[str], Tokens]
 
 
+def token_texts(tokens: Tokens) -> list[str]:
+    return tokens.texts if isinstance(tokens, WordPieces) else [token.text for token in tokens]
+
+
 @dataclass
 class Reading:
     """What a reader made of an instance: the tokens of each text of each input."""

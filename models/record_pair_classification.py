@@ -1,5 +1,6 @@
 """biome.text's RecordPairClassification: how are two records related?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from models.component_configuration import (
 )
 from models.head_schema import TEXTS, schema_of
 from models.model_backbone import ModelBackbone
+from models.record_explanation import explain_records
 from models.time_distributed_encoder import TimeDistributedEncoder
 
 
@@ -120,6 +122,26 @@ class RecordPairClassification(ClassificationHead):
         # (batch, 2 * aggregator dim) -> (batch, dim)
         encoded: Tensor = self._classifier_feedforward(torch.cat(pair, dim=-1))
         return encoded
+
+    def explain_prediction(
+        self, prediction: dict[str, Any], instance: LabelledReading | Mapping[str, Any], n_steps: int
+    ) -> dict[str, Any]:
+        """Adds "explain" to a prediction and returns it: how much each data field speaks for the predicted label.
+
+        `{"record1": [{"token": "city leeds", "attribution": 0.7}, ...], "record2": [...]}`: integrated gradients of
+        the label's logit in `n_steps`, along the path from the other record's fields to this one's, divided by the L2
+        norm of each record. They say something of duplicate / not_duplicate labels only. Zeros where the records
+        encode identically (the original: NaN); with `n_steps` of 0 or less each field is a list of its tokens, with
+        zeros.
+
+        `instance` is what `featurize` made, or the records by name; the label is that of the prediction's largest
+        `logits` (num_labels,), of the head's own where it has none. Dropout acts as in any call in training mode.
+
+        Raises InvalidInstance for records of different numbers of fields, and for what `featurize` refuses.
+        """
+        reading = self.featurize(**instance) if isinstance(instance, Mapping) else instance
+        prediction["explain"] = explain_records(self, reading, n_steps, prediction.get("logits"))
+        return prediction
 
     def _aggregate(self, matchings: Tensor, mask: Tensor) -> Tensor:
         """(batch, fields, matching dim), (batch, fields) -> (batch, aggregator dim)."""
