@@ -127,7 +127,8 @@ def explain(
     baseline: Annotated[str | None, typer.Option(help="pad, zero or mask.")] = None,
     normalize: Annotated[Norm, typer.Option(help="What attributions are divided by.")] = Norm.none,
     level: Annotated[Level, typer.Option(help="What gets one attribution.")] = Level.token,
-    html: Annotated[Path | None, typer.Option(help="Draw the explanations into this file too.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Draw the explanations into this page too.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw them into this image too; needs matplotlib.")] = None,
     device: Device = "auto",
     hub_dir: Hub = None,
 ) -> None:
@@ -136,12 +137,13 @@ def explain(
 
     from app.device import choose_device  # noqa: PLC0415
     from app.errors import InvalidParameters  # noqa: PLC0415
-    from app.explain_page import page  # noqa: PLC0415
+    from app.explain_files import PictureFiles  # noqa: PLC0415
     from app.explanation import ExplainOptions  # noqa: PLC0415
     from app.offline_explain import OfflineExplainer  # noqa: PLC0415
     from models.errors import ArchiveError  # noqa: PLC0415
 
     try:
+        files = PictureFiles(html, png)
         steps: Any = int(n_steps) if n_steps and n_steps != "auto" else n_steps
         chosen: dict[str, Any] = {"normalize": normalize.value, "level": level.value}
         options = ExplainOptions(method, target, steps, baseline, **chosen)
@@ -149,15 +151,15 @@ def explain(
         explainer = OfflineExplainer(classifier, choose_device(device), options, settings_from({}).max_explain_steps)
     except (ValueError, ArchiveError, InvalidParameters) as error:
         fail(str(error))
-    answers = []
     failed = False
     for answer in explainer.explain(_with_progress(lines, "explain")):
         failed = failed or "error" in answer
         sys.stdout.write(orjson.dumps(answer).decode() + "\n")
-        if html:
-            answers.append(answer)
-    if html:
-        html.write_text(page(answers), encoding="utf-8")
+        files.add(answer)
+    try:
+        files.write()
+    except OSError as error:
+        fail(f"the picture could not be written: {error.strerror}.")
     raise typer.Exit(1 if failed else 0)
 
 
