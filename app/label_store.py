@@ -108,7 +108,8 @@ class LabelStore:
     def __init__(self, root: Path) -> None:
         self._root = root / FOLDER
         self._seen: dict[tuple[str, str], tuple[bytes, int]] = {}
-        self._problems: dict[str, str] = {}
+        self.problems: dict[str, str] = {}
+        """Why the version that a model's pointer names cannot be used, by model."""
 
     def active(self, model: str, base: str) -> int:
         """The version that answers for the archive `base`, 1 where there is none that can be used.
@@ -122,11 +123,11 @@ class LabelStore:
         try:
             number = self._answering(model, base, data)
         except VersionUnusable as error:
-            if self._problems.get(model) != error.detail:
+            if self.problems.get(model) != error.detail:
                 log.warning("label version refused", model=model, reason=error.detail)
-            self._problems[model] = error.detail
+            self.problems[model] = error.detail
             return ARCHIVE_VERSION
-        self._problems.pop(model, None)
+        self.problems.pop(model, None)
         self._seen[model, base] = (data, number)
         return number
 

@@ -107,6 +107,10 @@ class StateCollector(Collector):
     def _models(self) -> Iterator[Metric]:
         ready = GaugeMetricFamily("vitrine_model_ready", "1 where the model answers.", labels=("model",))
         version = GaugeMetricFamily("vitrine_label_set_version", "The live label set.", labels=("model",))
+        labels = GaugeMetricFamily("vitrine_labels", "Labels of the live label set.", labels=("model",))
+        refused = GaugeMetricFamily(
+            "vitrine_label_version_refused", "1 where the store names a version that cannot be used.", labels=("model",)
+        )
         info = InfoMetricFamily("vitrine_model", "What the model is.", labels=("model",))
         for name, entry in self.service.catalog.entries.items():
             ready.add_metric((name,), int(entry.served is not None))
@@ -114,6 +118,8 @@ class StateCollector(Collector):
                 classifier = entry.served.classifier
                 source = classifier.source
                 version.add_metric((name,), entry.served.label_set.version)
+                labels.add_metric((name,), len(entry.served.label_set.labels))
+                refused.add_metric((name,), int(name in self.service.versions.store.problems))
                 about = {"kind": classifier.kind, "library": source.library, "architecture": source.architecture}
                 info.add_metric((name,), about)
-        yield from (ready, version, info)
+        yield from (ready, version, labels, refused, info)

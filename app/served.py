@@ -37,7 +37,8 @@ class ServedModel:
     def run(self, batch: Batch) -> list[Row | InvalidInstance]:
         """A row for each instance; InvalidInstance where its logits are not finite."""
         logits = self.label_set.head(self.classifier.encode(batch)).float()  # (batch, num_labels)
-        scores = probabilities(logits, self.classifier.multilabel)
+        # In float64, so that what is left beside a label that is all but certain keeps its odds.
+        scores = probabilities(logits.double(), self.classifier.multilabel)
         return [
             Row(one_scores, one_logits) if finite else InvalidInstance(NO_ANSWER)
             for one_scores, one_logits, finite in zip(

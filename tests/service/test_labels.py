@@ -341,3 +341,23 @@ def test_under_load_every_answer_is_of_one_version(client: httpx.Client, server:
 def offline(classifier: Classifier, text: str) -> list[float]:
     batch = classifier.collate([classifier.featurize(text)])
     return probabilities(classifier.label_set.head(classifier.encode(batch)), multilabel=False)[0].tolist()
+
+
+def test_a_file_damaged_since_takes_nothing_away_until_a_restart(store: Path) -> None:
+    with running(store, **SETTINGS) as server, server.client(headers=ADMIN) as client:
+        client.post(LABELS, json=TAUGHT).raise_for_status()
+        before = scores(client, "rage")
+        (store / ".labels/mood/000002.safetensors").write_bytes(b"torn")
+        (store / ".labels/mood/active.json").write_bytes(b"{")
+        until = time.monotonic() + 5
+        while 'vitrine_label_version_refused{model="mood"} 1.0' not in client.get("/metrics").text:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        assert scores(client, "rage") == before
+    with running(store, **SETTINGS) as server, server.client(headers=ADMIN) as client:
+        assert client.get(LABELS).json()["labels"] == ["good", "bad", "so-so"]
+        versions = client.get(VERSIONS).json()["versions"]
+        assert [(one["state"], one["active"]) for one in versions] == [("ok", True), ("broken", False)]
+        assert "torn" in versions[1]["problem"]
+        added = client.post(LABELS, json={"labels": ["new"]}).raise_for_status().json()
+        assert added["labels_version"] == 3

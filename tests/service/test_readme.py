@@ -36,7 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(store: Path) -> Iterator[str]:
-    with running(store, command=VITRINE) as process:
+    with running(store, command=VITRINE, demo=True) as process:
         yield process.url
 
 
@@ -51,11 +51,12 @@ def curls() -> list[tuple[str, str, str]]:
     return found
 
 
-def test_the_page_has_a_curl_for_each_kind_of_input() -> None:
-    assert len(curls()) == 3
+def test_the_page_has_a_curl_for_each_kind_of_input_and_for_labels() -> None:
+    ends = [path.rpartition("/")[2].rpartition(":")[2] for path, _, _ in curls()]
+    assert ends == ["predict", "predict", "predict", "labels", "predict"]
 
 
-@pytest.mark.parametrize(("path", "body", "answer"), curls())
+@pytest.mark.parametrize(("path", "body", "answer"), curls()[:3])
 def test_curls_answer_as_shown(server: str, path: str, body: str, answer: str) -> None:
     response = httpx.post(f"{server}{path}", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 200
@@ -65,6 +66,16 @@ def test_curls_answer_as_shown(server: str, path: str, body: str, answer: str) -
     for (label, score), given in zip(shown, scores, strict=False):
         assert given["label"] == label
         assert given["score"] == pytest.approx(float(score), abs=SCORE)
+
+
+def test_labels_are_taught_as_shown(server: str) -> None:
+    (teach, file, _), (predict, body, _) = curls()[3:]
+    examples = (ROOT / file.removeprefix("@")).read_bytes()
+    json_type = {"Content-Type": "application/json"}
+    taught = httpx.post(f"{server}{teach}", content=examples, headers=json_type, timeout=30).raise_for_status().json()
+    assert (taught["version"], taught["added"]) == ("2", ["lodging", "finance"])
+    answer = httpx.post(f"{server}{predict}", content=body, headers=json_type).raise_for_status().json()
+    assert (answer["version"], answer["predictions"][0]["label"]) == ("2", "lodging")
 
 
 def test_offline_commands_of_the_page_work(store: Path, tmp_path: Path) -> None:
