@@ -25,25 +25,39 @@ class ExtentCnnEncoder(CnnEncoder):
         """
         extent = mask.sum(dim=1) if extent is None else extent
         longest_window = max(self._ngram_filter_sizes)
-        # (batch, embedding_dim, length)
-        channels = (tokens * mask.unsqueeze(-1)).transpose(1, 2)
-        channels = nn.functional.pad(channels, (0, max(0, longest_window - channels.size(2))))
+        # (batch, length, embedding_dim), as long as the longest window at least
+        vectors = tokens * mask.unsqueeze(-1)
+        vectors = nn.functional.pad(vectors, (0, 0, 0, max(0, longest_window - vectors.size(1))))
         # (batch, filters * sizes)
-        pooled = torch.cat([self._pool(convolution, channels, extent) for convolution in self._convolutions()], dim=1)
+        pooled = torch.cat([self._pool(convolution, vectors, extent) for convolution in self._convolutions()], dim=1)
         return self.projection_layer(pooled) if self.projection_layer else pooled
 
     def _convolutions(self) -> Sequence[nn.Conv1d]:
         return [getattr(self, f"conv_layer_{index}") for index in range(len(self._ngram_filter_sizes))]
 
-    def _pool(self, convolution: nn.Conv1d, channels: Tensor, extent: Tensor) -> Tensor:
-        # (batch, filters, windows)
-        activations = self._activation(convolution(channels))
-        window_end = torch.arange(activations.size(2), device=extent.device) + convolution.kernel_size[0]
+    def _pool(self, convolution: nn.Conv1d, vectors: Tensor, extent: Tensor) -> Tensor:
+        # (batch, windows, filters)
+        activations = self._activation(_convolve(convolution, vectors))
+        window_end = torch.arange(activations.size(1), device=extent.device) + convolution.kernel_size[0]
         # (batch, windows)
         outside = window_end.unsqueeze(0) > extent.unsqueeze(1)
         # (batch, filters)
-        pooled = activations.masked_fill(outside.unsqueeze(1), -torch.inf).amax(dim=2)
+        pooled = activations.masked_fill(outside.unsqueeze(2), -torch.inf).amax(dim=1)
         return pooled.masked_fill(outside.all(dim=1, keepdim=True), 0.0)
+
+
+def _convolve(convolution: nn.Conv1d, vectors: Tensor) -> Tensor:
+    """(batch, length, dim) -> (batch, windows, filters), as one matrix product.
+
+    torch's convolution compiles a kernel for each shape that it meets, and every batch of texts has another one.
+    """
+    width = convolution.kernel_size[0]
+    windows = vectors.size(1) - width + 1
+    # (batch, windows, width * dim)
+    side_by_side = torch.cat([vectors[:, first : first + windows] for first in range(width)], dim=-1)
+    # (filters, dim, width) -> (filters, width * dim)
+    weight = convolution.weight.transpose(1, 2).flatten(1)
+    return nn.functional.linear(side_by_side, weight, convolution.bias)
 
 
 def run_seq2vec(encoder: Any, inputs: Tensor, mask: Tensor, extent: Tensor | None) -> Tensor:
