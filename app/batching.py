@@ -79,6 +79,7 @@ class Batcher:
         self._token_budget = self.limits.batch_tokens
         self._tokens_per_second = 0.0
         self._last_finish = -math.inf
+        self._last_interactive = -math.inf
 
     # What the queues hold
 
@@ -97,6 +98,11 @@ class Batcher:
     def oldest_wait_s(self) -> float:
         """How long the instance that waits longest has waited."""
         return max((_now() - next(iter(queue)).request.arrived for queue in self._waiting()), default=0.0)
+
+    @property
+    def since_interactive_s(self) -> float:
+        """How long ago interactive work last came."""
+        return _now() - self._last_interactive
 
     @property
     def retry_after_s(self) -> int:
@@ -131,6 +137,8 @@ class Batcher:
             for index, (payload, shape) in enumerate(zip(payloads, shapes, strict=True))
         ]
         self._admit(items)
+        if priority is Priority.INTERACTIVE:
+            self._last_interactive = request.arrived
         queue = self._queues[priority].setdefault(work, {})
         queue.update(dict.fromkeys(items))
         self._wake()

@@ -17,7 +17,7 @@ from app.errors import InvalidInstances, InvalidParameters, Refusal
 from app.explain_answer import NOT_COMPARABLE, Explained, Level, explanation, is_duplicate_detector
 from app.explain_work import Ends, ExplainWork, ExplainWorks, Slice
 from app.served import ServedModel
-from app.slice_gate import SLICE_S, SliceGate
+from app.slice_gate import SliceGate
 from models.classifier import Features
 from models.errors import InvalidInstance
 from models.explain import Method, Norm, Probe
@@ -199,7 +199,7 @@ async def _sum(
 ) -> list[Tensor]:
     """What all probes add up to: one tensor per input. They are run in slices that predictions can run between."""
     seconds = volume(features.shape) * work.pace.seconds_per_token
-    size = max(1, int(SLICE_S / SLICES_IN_FLIGHT / max(seconds, 1e-9)))
+    size = max(1, int(gate.allowed / SLICES_IN_FLIGHT / max(seconds, 1e-9)))
     size = -(-len(probes) // -(-len(probes) // size))
     slices = [Slice(features, target, probes[first : first + size]) for first in range(0, len(probes), size)]
 

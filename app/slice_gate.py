@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-SLICE_S = 0.04
-"""Seconds of the device that the slices in flight may take, as estimated: they may end up in one batch."""
+ALONE_S, BESIDE_PREDICTIONS_S = 0.08, 0.012
+"""Seconds of the device that the slices in flight may take, as estimated: they may end up in one batch, which a
+prediction that comes meanwhile has to wait for."""
+LULL_S = 1.0
+"""Without a prediction for so long, explanations take longer slices, which cost less in all."""
 
 
 class SliceGate:
-    """First come, first served. What alone is longer than allowed goes alone."""
+    """First come, first served. What alone is longer than allowed goes alone.
 
-    def __init__(self, seconds: float = SLICE_S) -> None:
-        self._allowed = seconds
+    `since_prediction` gives the seconds that have passed since something interactive came.
+    """
+
+    def __init__(self, since_prediction: Callable[[], float] = lambda: math.inf) -> None:
+        self._since_prediction = since_prediction
         self._under_way: list[float] = []
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
+
+    @property
+    def allowed(self) -> float:
+        """Seconds that may be under way now."""
+        return ALONE_S if self._since_prediction() > LULL_S else BESIDE_PREDICTIONS_S
 
     @asynccontextmanager
     async def hold(self, seconds: float) -> AsyncIterator[None]:
@@ -39,7 +51,7 @@ class SliceGate:
             seconds, turn = self._waiting[0]
             if turn.cancelled():
                 return
-            if self._under_way and sum(self._under_way) + seconds > self._allowed:
+            if self._under_way and sum(self._under_way) + seconds > self.allowed:
                 return
             self._waiting.popleft()
             self._under_way.append(seconds)

@@ -29,7 +29,7 @@ class ExplainEndpoint(PredictEndpoint):
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
-        self._gate = SliceGate()
+        self._gate = SliceGate(lambda: service.batcher.since_interactive_s)
         self._works: Any = None
 
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.slice_gate import SliceGate
+from app.slice_gate import ALONE_S, BESIDE_PREDICTIONS_S, LULL_S, SliceGate
 
 pytestmark = pytest.mark.anyio
 
@@ -15,11 +15,11 @@ def anyio_backend() -> str:
 
 
 async def test_no_more_than_allowed_and_in_order() -> None:
-    gate, inside, most, order = SliceGate(1.0), 0.0, 0.0, []
+    gate, inside, most, order = SliceGate(), 0.0, 0.0, []
 
     async def slice_of(number: int, seconds: float) -> None:
         nonlocal inside, most
-        async with gate.hold(seconds):
+        async with gate.hold(seconds * ALONE_S):
             order.append(number)
             inside += seconds
             most = max(most, inside)
@@ -32,7 +32,7 @@ async def test_no_more_than_allowed_and_in_order() -> None:
 
 
 async def test_what_is_longer_than_allowed_goes_alone() -> None:
-    gate = SliceGate(1.0)
+    gate = SliceGate()
     async with asyncio.timeout(1), gate.hold(5.0):
         other = asyncio.create_task(_pass(gate))
         await asyncio.sleep(0.01)
@@ -41,7 +41,7 @@ async def test_what_is_longer_than_allowed_goes_alone() -> None:
 
 
 async def test_who_gives_up_does_not_stand_in_the_way() -> None:
-    gate = SliceGate(1.0)
+    gate = SliceGate()
     async with gate.hold(1.0):
         gone, last = asyncio.create_task(_pass(gate)), asyncio.create_task(_pass(gate))
         await asyncio.sleep(0)
@@ -54,3 +54,11 @@ async def test_who_gives_up_does_not_stand_in_the_way() -> None:
 async def _pass(gate: SliceGate) -> None:
     async with gate.hold(0.9):
         pass
+
+
+def test_beside_predictions_less_is_under_way_at_once() -> None:
+    since = 0.0
+    gate = SliceGate(lambda: since)
+    assert gate.allowed == BESIDE_PREDICTIONS_S
+    since = LULL_S + 0.1
+    assert gate.allowed == ALONE_S
