@@ -63,7 +63,7 @@ class Pace:
         )
 
 
-LEAST_SHARE = 8
+LEAST_SHARE = 24
 """Probes that a hand-over to another thread is worth."""
 OVERHEAD_GROWTH = 1.02
 """For each slice, so that one lucky measurement is forgotten."""
