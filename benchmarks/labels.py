@@ -71,7 +71,13 @@ class Experiment:
     def ours(self, seed: int, *, old_examples: int) -> Draw:
         rng = random.Random(seed)
         chosen = [row for label in NEW for row in rng.sample(self._new_of(label), EXAMPLES)]
-        chosen += rng.sample(self.old_train, old_examples)
+        return self.taught(chosen + rng.sample(self.old_train, old_examples))
+
+    def natural(self) -> Draw:
+        """From the first rows of each new label, as they come."""
+        return self.taught([row for label in NEW for row in self._new_of(label)[:EXAMPLES]])
+
+    def taught(self, chosen: Sequence[Row]) -> Draw:
         examples = self._rows(chosen)
         anchors = self.encode(anchors_for(self.classifier, [instance_of(row) for row in chosen]))
         targets = [row["label"] for row in chosen]
@@ -143,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, default=Path("store"), help="where `vitrine demo` put its models")
     parser.add_argument("--picture", type=Path, help="an .svg to draw")
-    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--draws", type=int, default=10)
     options = parser.parse_args()
     torch.set_num_threads(1)
     experiment = Experiment(options.store / "business-names.tar.gz")
@@ -156,6 +162,7 @@ def main() -> None:
     print(summary("layer drawn anew", anew, before))
     print(summary("rows appended", ours, before))
     print(summary(f"rows appended, {OLD_EXAMPLES} old examples", helped, before))
+    print(summary("rows appended, first rows", [experiment.natural()], before))
     if options.picture:
         draw_picture(options.picture, before, anew, ours)
 

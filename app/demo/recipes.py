@@ -35,6 +35,10 @@ class Recipe:
     """Words that occur less often in training are unknown words.
 
     It keeps a phone number from being a word, which would give duplicates away: theirs occur twice."""
+    mute_unknown_words: bool = False
+    """Whether the embedding of unknown words is zero, for a model that reads their characters too.
+
+    Otherwise "unknown" is itself a feature, which labels learned later take for theirs."""
 
 
 def config_of(model: Config, *, as_text_field: bool = True, characters: bool = False, min_tokens: int = 0) -> Config:
@@ -87,12 +91,12 @@ def business_names() -> Config:
         "seq2vec_encoder": {
             "type": "cnn",
             "embedding_dim": 64 + 3 * 32,
-            "num_filters": 128,
-            "ngram_filter_sizes": [1, 2],
+            "num_filters": 256,
+            "ngram_filter_sizes": [1],
         },
         "dropout": 0.3,
     }
-    # A name of one word is padded to two, as far as the wider filter of the CNN reaches.
+    # Names are padded to two words, so that a filter over pairs can take the place of one over words.
     return config_of(model, characters=True, min_tokens=2)
 
 
@@ -204,7 +208,15 @@ def pair_of_texts(row: Row) -> Config:
 
 
 RECIPES = (
-    Recipe("business-names", "business_names", business_names(), text, epochs=8, learning_rate=0.002),
+    Recipe(
+        "business-names",
+        "business_names",
+        business_names(),
+        text,
+        epochs=4,
+        learning_rate=0.0015,
+        mute_unknown_words=True,
+    ),
     Recipe("products", "product_records", products(), record, epochs=6, learning_rate=0.003, min_count=2),
     Recipe("duplicates", "duplicate_records", duplicates(), pair_of_texts, epochs=4, learning_rate=0.005, min_count=30),
     Recipe(

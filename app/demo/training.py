@@ -109,6 +109,8 @@ def train(recipe: Recipe, *, seed: int = SEED, on_progress: Callable[[float], No
     with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(seed)
         classifier = untrained(recipe, vocabulary)
+        if recipe.mute_unknown_words:
+            mute_unknown_words(classifier)
         examples = {split: _examples(recipe, classifier, of_split) for split, of_split in rows.items()}
         fit(recipe, classifier, examples["train"], generator(seed), on_progress)
         accuracy = accuracy_of(classifier, examples["validation"])
@@ -157,6 +159,18 @@ def untrained(recipe: Recipe, vocabulary: Vocabulary) -> ArchiveClassifier:
     """The classifier that the recipe's archive would load as, with random weights."""
     files = {f"{name}.txt": "\n".join(lines) for name, lines in vocabulary.items()}
     return library_of(recipe.config).untrained(recipe.name, recipe.config, files)
+
+
+def mute_unknown_words(classifier: ArchiveClassifier) -> None:
+    """Where every word of training is known, training leaves this row as it is."""
+    state = classifier.model.state_dict()
+    [words] = [tensor for name, tensor in state.items() if name.endswith(WORD_EMBEDDING)]
+    words[UNKNOWN] = 0.0
+
+
+WORD_EMBEDDING = "token_embedder_tokens.weight"
+UNKNOWN = 1
+"""The index of the unknown word; 0 is padding."""
 
 
 def _examples(recipe: Recipe, classifier: ArchiveClassifier, rows: Sequence[Row]) -> list[Example]:

@@ -11,6 +11,7 @@ import random
 from app.demo.corpora.names import FIRST_NAMES, PLACES, SURNAMES
 from app.demo.corpora.noise import noisy
 from app.demo.corpora.rows import Row, Split, draw_distinct, generator, held_out, words
+from app.demo.corpora.training_cues import TRAINING_CUES
 
 CUES = {
     "food": """
@@ -124,6 +125,8 @@ SURNAME = held_out(SURNAMES, 4)
 PLACE = held_out(PLACES, 4)
 FIRST = held_out(FIRST_NAMES, 4)
 CUE = {label: held_out(words(text), 9) for label, text in CUES.items()}
+for label, text in TRAINING_CUES.items():
+    CUE[label]["train"] += words(text)
 CUE |= {label: {"train": words(text), "validation": words(text)} for label, text in NEW_CUES.items()}
 LABEL_NOISE = 0.01
 
@@ -175,5 +178,5 @@ def business_names(seed: int) -> dict[str, list[Row]]:
     """`business_names`, and the two further categories that are taught later, `business_names.new_labels`."""
     seen: set[str] = set()
     new = rows_of(list(NEW_CUES), {"train": 60, "validation": 100}, seed + 1, seen)
-    known = rows_of(list(CUES), {"train": 300, "validation": 60}, seed, seen)
+    known = rows_of(list(CUES), {"train": 900, "validation": 60}, seed, seen)
     return {"business_names": known, "business_names.new_labels": new}
