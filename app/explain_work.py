@@ -15,7 +15,7 @@ from torch import Tensor
 
 from app.batch import Shape
 from app.crew import Crew
-from app.served import NO_ANSWER, ServedModel
+from app.served import NO_ANSWER, OtherWork, ServedModel
 from models.classifier import Batch, Features
 from models.errors import InvalidInstance
 from models.explain import Method, Probe, ends, gradients, path
@@ -95,7 +95,7 @@ class ExplainWork:
 
     @cached_property
     def ends(self) -> EndsWork:
-        return EndsWork(self)
+        return EndsWork(self.served, self)
 
     def collate(self, slices: Sequence[Slice]) -> Batch:
         batch = self.served.classifier.collate([one.features for one in slices])
@@ -133,21 +133,10 @@ def _added(parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
 
 
 @dataclass(frozen=True, eq=False)
-class EndsWork:
+class EndsWork(OtherWork):
     """Where the explained score ends, and where it starts."""
 
     work: ExplainWork
-
-    @property
-    def name(self) -> str:
-        return self.work.name
-
-    @property
-    def one_shape(self) -> bool:
-        return self.work.one_shape
-
-    def collate(self, features: Sequence[Features]) -> Batch:
-        return self.work.served.collate(features)
 
     @torch.no_grad()
     def run(self, batch: Batch) -> list[Ends | InvalidInstance]:

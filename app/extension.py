@@ -20,7 +20,7 @@ from app.batch import Priority
 from app.errors import InvalidInstances, TooManyLabels
 from app.label_schemas import ExtendRequest
 from app.prediction import featurize
-from app.served import ServedModel
+from app.served import OtherWork, ServedModel
 from app.service import Service
 from models.classifier import Batch, Features, LabelSet
 
@@ -31,22 +31,8 @@ ENCODE_ITEMS = 256
 """Instances that are queued at once: a long extension must not fill the queue."""
 
 
-@dataclass(frozen=True, eq=False)
-class EncodeWork:
+class EncodeWork(OtherWork):
     """What the encoder makes of instances: one row (dim,) each, on the CPU."""
-
-    served: ServedModel
-
-    @property
-    def name(self) -> str:
-        return self.served.name
-
-    @property
-    def one_shape(self) -> bool:
-        return self.served.one_shape
-
-    def collate(self, features: Sequence[Features]) -> Batch:
-        return self.served.collate(features)
 
     @torch.inference_mode()
     def run(self, batch: Batch) -> Sequence[Tensor]:

@@ -45,3 +45,21 @@ class ServedModel:
                 scores.tolist(), logits.tolist(), logits.isfinite().all(dim=-1).tolist(), strict=True
             )
         ]
+
+
+@dataclass(frozen=True, eq=False)
+class OtherWork:
+    """What else than predictions runs on a served model; it has batches of its own."""
+
+    served: ServedModel
+
+    @property
+    def name(self) -> str:
+        return self.served.name
+
+    @property
+    def one_shape(self) -> bool:
+        return self.served.one_shape
+
+    def collate(self, features: Sequence[Features]) -> Batch:
+        return self.served.collate(features)

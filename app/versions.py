@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import structlog
 
 from app.catalog import Catalog, State
 from app.device import DeviceLane
-from app.errors import LabelStoreError
+from app.errors import LabelStoreError, StaleVersion
 from app.label_store import ARCHIVE_VERSION, LabelStore, NewVersion
 from app.label_version import Version
 from app.served import ServedModel
@@ -66,11 +66,18 @@ class Versions:
                     log.exception("label versions cannot be followed", model=name)
 
     async def _append(self, name: str, version: NewVersion, expected: int) -> ServedModel:
-        await asyncio.to_thread(self.store.append, name, version, expected)
-        return await self._serve_active(name)
+        return await self._write(name, self.store.append, version, expected)
 
     async def _activate(self, name: str, number: int, expected: int | None) -> ServedModel:
-        await asyncio.to_thread(self.store.activate, name, number, self._catalog.entry(name).base, expected)
+        return await self._write(name, self.store.activate, number, self._catalog.entry(name).base, expected)
+
+    async def _write(self, name: str, change: Callable[..., Any], *args: Any) -> ServedModel:
+        """Serves what the store says afterwards, also where another process was faster: who retries should see it."""
+        try:
+            await asyncio.to_thread(change, name, *args)
+        except StaleVersion:
+            await self._serve_active(name)
+            raise
         return await self._serve_active(name)
 
     async def _whatever_happens(self, writing: Coroutine[Any, Any, T]) -> T:
