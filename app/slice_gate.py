@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-ALONE_S, BESIDE_PREDICTIONS_S = 0.08, 0.012
+ALONE_S, BESIDE_PREDICTIONS_S = 0.08, 0.02
 """Seconds of the device that the slices in flight may take, as estimated: they may end up in one batch, which a
 prediction that comes meanwhile has to wait for."""
 LULL_S = 1.0

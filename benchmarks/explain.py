@@ -21,6 +21,7 @@ from rich.markdown import Markdown
 from torch import Tensor, nn
 
 from app.cpus import available_cpus
+from app.slice_gate import LULL_S
 from benchmarks.predict import ask, offline_labels, serving
 from models.archive import archive_name
 from models.classifier import Batch, Classifier, Features, probabilities
@@ -64,6 +65,7 @@ def main(
                 started = time.perf_counter()
                 explain(chosen)
                 times[name].append(time.perf_counter() - started)
+            time.sleep(LULL_S + 0.2)  # until no prediction of the round before counts
             times[SERVICE].append(explained(host, port, path, chosen, steps)[0])
             latencies["alone"].append(ask(host, port, predictors, seconds, predictions))
             with explaining(host, port, path, instances[:64], requests, steps):
