@@ -116,8 +116,8 @@ class Catalog:
 
     async def _loaded(self, entry: Entry) -> ServedModel:
         loop = asyncio.get_running_loop()
-        entry.base = await loop.run_in_executor(self._load_thread, archive_checksum, entry.path)
         classifier = await loop.run_in_executor(self._load_thread, self._load, entry.path)
+        entry.base = await loop.run_in_executor(self._load_thread, archive_checksum, entry.path)
         await self._lane.call(classifier.to, self._lane.device)
         served = ServedModel(entry.name, classifier, await self._restore(entry.name, entry.base, classifier))
         await self._warm_up(served)

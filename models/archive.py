@@ -14,7 +14,6 @@ import json
 import os
 import tarfile
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from models.archive_limits import (
     DEFAULT_LIMITS,
     HEADER_BYTES,
     META,
+    TOKENIZER_FILES,
     VOCABULARY,
     ArchiveLimits,
     BoundedReader,
@@ -40,21 +40,9 @@ from models.archive_limits import (
 )
 from models.config_policy import parse_config
 from models.errors import ArchiveError, BrokenArchive, UnsafeArchive
+from models.weights_policy import check_pickle, check_state
 
 WEIGHTS = ("weights.th", "model.safetensors", "pytorch_model.bin")
-TOKENIZER_FILES = (
-    "added_tokens.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "special_tokens_map.json",
-    "spiece.model",
-    "spm.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-)
-"""What a Hugging Face checkpoint may keep its tokenizer in."""
 SUFFIX = ".tar.gz"
 
 
@@ -145,9 +133,21 @@ def _read_folder(path: Path, name: str, limits: ArchiveLimits) -> dict[str, byte
     files: dict[str, bytes] = {}
     budget = Budget(name, limits, packed=limits.unpacked_bytes)
     for member, file in folder_files(path).items():
-        budget.take(member, file.stat().st_size)
-        files[member] = file.read_bytes()
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise UnsafeArchive(
+                name, shown(member), "is a link that leads out of the folder; put the file itself there"
+            )
+        size = file.stat().st_size
+        budget.take(member, size)
+        with file.open("rb") as source:
+            files[member] = source.read(size)
     return files
+
+
+def _home(folder: Path) -> Path:
+    """Where the links of a folder may lead: into itself, and from a snapshot of the Hugging Face cache to its blobs."""
+    resolved = folder.resolve()
+    return resolved.parent.parent if resolved.parent.name == "snapshots" else resolved
 
 
 def _read_tar(path: Path, name: str, limits: ArchiveLimits) -> dict[str, bytes]:
@@ -183,6 +183,9 @@ def tar_members(
                 _skip(data)
 
 
+DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, OSError, ValueError, OverflowError, RecursionError)
+
+
 @contextmanager
 def damage_reported(name: str) -> Iterator[None]:
     """What goes wrong while a tar.gz is read becomes BrokenArchive."""
@@ -190,7 +193,7 @@ def damage_reported(name: str) -> Iterator[None]:
         yield
     except ArchiveError:
         raise
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, OSError, ValueError, OverflowError) as error:
+    except DAMAGE as error:
         raise BrokenArchive(name, None, f"is not a complete tar.gz file ({type(error).__name__})") from error
 
 
@@ -237,32 +240,18 @@ def _refuse_dangerous(name: str, member: tarfile.TarInfo) -> None:
 
 
 def _load_weights(name: str, member: str, data: bytes, limits: ArchiveLimits) -> dict[str, Tensor]:
-    """A state dict of plain tensors. Pickled code is never run: `weights_only` admits tensors and containers."""
+    """A state dict of plain tensors. Pickled code is never run (models/weights_policy.py)."""
     try:
         if member.endswith(".safetensors"):
-            state = safetensors.torch.load(data)
+            state: Any = safetensors.torch.load(data)
         else:
-            _refuse_inflated(name, member, data, limits)
+            check_pickle(name, member, data, limits)
             state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except ArchiveError:
         raise
     except Exception as error:
         raise UnsafeArchive(name, member, f"does not load as plain tensors ({type(error).__name__})") from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise BrokenArchive(name, member, "is not a state dict (names to tensors)")
-    for key, tensor in state.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise BrokenArchive(name, member, f"{shown(str(key))} holds NaN or infinite numbers")
-    return {str(key): tensor for key, tensor in state.items()}
-
-
-def _refuse_inflated(name: str, member: str, data: bytes, limits: ArchiveLimits) -> None:
-    """torch's newer weights are zip files; one whose entries unpack to more than the limit is refused unread."""
-    if zipfile.is_zipfile(io.BytesIO(data)):
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            unpacked = sum(entry.file_size for entry in packed.infolist())
-        if unpacked > max(2 * len(data), MiB) or unpacked > limits.unpacked_bytes:
-            raise UnsafeArchive(name, member, f"is {len(data)} bytes and unpacks to {unpacked}")
+    return check_state(name, member, state)
 
 
 def _text(name: str, member: str, data: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from models.errors import UnsafeArchive
@@ -12,6 +13,19 @@ from models.errors import UnsafeArchive
 CONFIG = "config.json"
 META = "meta.json"
 VOCABULARY = "vocabulary"
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "special_tokens_map.json",
+    "spiece.model",
+    "spm.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+"""What a Hugging Face checkpoint may keep its tokenizer in."""
 
 MiB = 1 << 20
 GiB = 1 << 30
@@ -27,6 +41,7 @@ class ArchiveLimits:
     unpacked_bytes: int = 16 * GiB
     config_bytes: int = 4 * MiB
     vocabulary_bytes: int = 512 * MiB
+    """Vocabulary and tokenizer files together."""
     members: int = 10_000
     ratio: int = 200
     """Unpacked over packed size, looked at only beyond `ratio_floor_bytes`."""
@@ -55,12 +70,13 @@ class Budget:
     def take(self, member: str, size: int) -> None:
         self._members -= 1
         self._bytes -= size
-        if member.startswith(f"{VOCABULARY}/"):
+        path = PurePosixPath(member)
+        if path.parent.name == VOCABULARY or path.name in TOKENIZER_FILES:
             self._vocabulary_bytes -= size
         if self._members < 0:
             raise UnsafeArchive(self._name, None, f"holds more than {self._limits.members} members")
-        if member in {CONFIG, META} and size > self._limits.config_bytes:
-            raise UnsafeArchive(self._name, member, f"is {size} bytes; the limit is {self._limits.config_bytes}")
+        if path.name in {CONFIG, META} and size > self._limits.config_bytes:
+            raise UnsafeArchive(self._name, shown(member), f"is {size} bytes; the limit is {self._limits.config_bytes}")
         if self._vocabulary_bytes < 0:
             limit = self._limits.vocabulary_bytes
             raise UnsafeArchive(self._name, shown(member), f"takes the vocabulary beyond {limit} bytes")

@@ -7,6 +7,7 @@ classification, with its last linear layer taken off as the head.
 from __future__ import annotations
 
 import inspect
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,12 +21,14 @@ from models import hub
 from models.archive import Archive
 from models.bert_for_sequence_classification import BERTForSequenceClassification
 from models.classifier import Batch, Classifier, Features, InputSchema, Instance, LabelSet, Source, padded_tokens, weigh
+from models.config_policy import parse_config
 from models.errors import InvalidInstance, UnsupportedArchive
 from models.indexers import mask_of, pad
 from models.vocabulary import whole_words
 from models.weights import load_weights
 
 NAMES = ("text", "text_pair")
+TOKENIZER_CONFIG = "tokenizer_config.json"
 
 
 def is_checkpoint(config: Mapping[str, Any]) -> bool:
@@ -41,16 +44,23 @@ def build_checkpoint(archive: Archive) -> CheckpointClassifier:
     # transformers reads files only; what was read under the archive's limits is laid out for it, and gone again after.
     with tempfile.TemporaryDirectory(prefix="vitrine-") as folder:
         for name, data in archive.files.items():
-            (Path(folder) / name).write_bytes(data)
-        config = AutoConfig.for_model(**archive.config)
+            (Path(folder) / name).write_bytes(_without_places(archive, name, data))
+        config = AutoConfig.for_model(**hub.without_places(archive.config))
         _check_task(archive, config)
-        tokenizer = PairTokenizer(_tokenizer_folder(archive, Path(folder)), hub.positions_of(config))
+        tokenizer = PairTokenizer(_tokenizer_folder(archive, Path(folder)), config)
     model, head = _build_model(config)
     load_weights(archive.name, model, archive.weights)
     encoder: nn.Module = model if isinstance(model, BERTForSequenceClassification) else Headless(model, head)
     names: Mapping[int, str] = config.id2label or {}
     labels = tuple(str(names[index]) for index in range(config.num_labels))
     return CheckpointClassifier(config, tokenizer, encoder, LabelSet(labels, head))
+
+
+def _without_places(archive: Archive, name: str, data: bytes) -> bytes:
+    """A tokenizer's configuration may name other files of this machine to read; those of the archive are read."""
+    if name != TOKENIZER_CONFIG:
+        return data
+    return json.dumps(hub.without_places(parse_config(archive.name, name, data))).encode()
 
 
 def _check_task(archive: Archive, config: PretrainedConfig) -> None:
@@ -113,13 +123,16 @@ class PairTokenizer:
     The truncation is set once: the Rust tokenizer is then safe from any thread.
     """
 
-    def __init__(self, folder: Path, positions: int | None) -> None:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, use_fast=True)
+    def __init__(self, folder: Path, config: PretrainedConfig) -> None:
+        # Without the configuration transformers guesses the kind of tokenizer from the folder's name.
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, config=config, local_files_only=True, trust_remote_code=False, use_fast=True
+        )
         if not tokenizer.is_fast:
             raise ValueError("its tokenizer has no fast version; save it with its tokenizer.json")
         self.padding_id: int = tokenizer.pad_token_id or 0
         self.gives_types = "token_type_ids" in tokenizer.model_input_names
-        limit = min(tokenizer.model_max_length, positions or tokenizer.model_max_length)
+        limit = min(tokenizer.model_max_length, hub.positions_of(config) or tokenizer.model_max_length)
         self._rust = tokenizer._tokenizer
         self._rust.no_padding()
         if limit < UNLIMITED:

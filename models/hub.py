@@ -7,7 +7,8 @@ one local directory, laid out as plain folders or as the Hugging Face cache. Not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path, PurePosixPath
@@ -87,7 +88,7 @@ def transformer(model_name: str, make_copy: bool, **kwargs: Any) -> PreTrainedMo
 
     The signature is that of `allennlp.common.cached_transformers.get`, which it stands in for.
     """
-    changes = {key: value for key, value in kwargs.items() if key not in _WEIGHT_OPTIONS}
+    changes = {key: value for key, value in without_places(kwargs).items() if key not in _WEIGHT_OPTIONS}
     place = folder(model_name, ["config.json"])
     config = AutoConfig.from_pretrained(place, **{**changes, "local_files_only": True, "trust_remote_code": False})
     return AutoModel.from_config(config, trust_remote_code=False)
@@ -122,9 +123,22 @@ def tokenizer(model_name: str, **kwargs: Any) -> PreTrainedTokenizerBase:
     The signature is that of `allennlp.common.cached_transformers.get_tokenizer`. It passes `add_special_tokens`,
     which is an argument of the call and, since transformers 4.4x, no longer one of the constructor.
     """
-    kwargs = {key: value for key, value in kwargs.items() if key not in {"add_special_tokens", "trust_remote_code"}}
+    kwargs = {key: value for key, value in without_places(kwargs).items() if key != "add_special_tokens"}
     place = folder(model_name, ["tokenizer.json or vocab.txt", "tokenizer_config.json", "config.json"])
     return AutoTokenizer.from_pretrained(place, local_files_only=True, trust_remote_code=False, **kwargs)
+
+
+def without_places(options: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Options of a tokenizer or model without those that name a file, a folder or code to take parts of it from."""
+    return {
+        key: without_places(value) if isinstance(value, dict) else value
+        for key, value in options.items()
+        if not (isinstance(key, str) and _PLACE.search(key))
+    }
+
+
+_PLACE = re.compile(r"_files?$|_dir$|^_|^(auto_map|attn_implementation|subfolder|trust_remote_code|local_files_only)$")
+"""transformers takes an attn_implementation of the form org/name for code to fetch and run."""
 
 
 def _candidates(name: str) -> list[str]:

@@ -18,6 +18,7 @@ from models.archive_limits import ArchiveLimits
 from models.basic_classifier import EncodingBasicClassifier
 from models.biome_bimpm import BiomeBiMpm
 from models.biome_pipeline import build_pipeline, is_pipeline
+from models.build_budget import BuildBudget, check_claims
 from models.checkpoint import build_checkpoint, is_checkpoint
 from models.classifier import Classifier, LabelSet, Source
 from models.consistency import check_consistency
@@ -42,14 +43,16 @@ def load_classifier(path: Path, *, hub: Path | None = None, limits: ArchiveLimit
     Raises ArchiveError, whose message names the archive, the member and the reason.
     """
     archive = open_archive(path, limits or ArchiveLimits())
+    check_claims(archive)
     with hub_files.using(hub):
         try:
-            return _build(archive)
+            with BuildBudget(archive):
+                return _build(archive)
         except ArchiveError:
             raise
         except hub_files.NotInHub as error:
             raise MissingFiles(archive.name, "config.json", str(error)) from error
-        except (ConfigurationError, ValueError, TypeError, NotImplementedError) as error:
+        except (ConfigurationError, ValueError, TypeError, NotImplementedError, ImportError) as error:
             raise UnsupportedArchive(archive.name, "config.json", _sentence(error)) from error
         except (KeyError, IndexError, AttributeError, RuntimeError, OSError, RecursionError) as error:
             reason = f"does not describe a model that can be built ({type(error).__name__}: {_sentence(error)})"
