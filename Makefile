@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test lint bench docs lock clean
+.PHONY: help install install-dev serve test test-fault lint bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ serve: install ## serve the model store at 127.0.0.1:8000 (makes the demo store 
 test: install-dev ## run the tests
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest
+
+test-fault: install-dev ## the tests that cause faults, the long ones too (minutes)
+	@echo "==> causing faults"
+	@$(BIN)/python -m pytest tests/fault -m fault
 
 lint: install-dev ## ruff (lint and format) and mypy
 	@$(BIN)/ruff check .
