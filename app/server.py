@@ -29,6 +29,8 @@ EXIT_NOT_LIVE = 70
 """EX_SOFTWARE of sysexits.h: a supervisor starts another process."""
 KEEP_ALIVE_S = 75
 """Longer than load balancers keep idle connections (60 s), so that it is they who close."""
+FATAL_GRACE_S = 1
+"""Without a device there is nothing to wait for but answers that are being written."""
 LAST_REQUESTS_S = 0.25
 """After no connection is accepted any more: for requests that are on their way over those that are open."""
 
@@ -40,7 +42,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.service = service
         self._loop: asyncio.AbstractEventLoop | None = None
-        service.on_fatal = self._stop
+        service.on_fatal = self._give_up
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -70,6 +72,10 @@ class Server(uvicorn.Server):
         log.info("draining", delay_s=delay, queued=self.service.batcher.queued_items)
         asyncio.get_running_loop().call_later(delay, self._stop)
 
+    def _give_up(self) -> None:
+        self.config.timeout_graceful_shutdown = FATAL_GRACE_S
+        self._stop()
+
     def _stop(self) -> None:
         self.service.draining = True
         self.should_exit = True
@@ -98,7 +104,7 @@ def serve(settings: Settings, *, load: Load | None = None) -> int:
     Server(config, service).run()
     status = EXIT_NOT_LIVE if service.not_live else 0
     log.info("stopped", status=status)
-    if service.busy:
+    if service.busy or service.not_live:
         sys.stdout.flush()
-        os._exit(status)  # a normal exit waits for every thread, and this one may never end
+        os._exit(status)  # a normal exit waits for every thread, and one of these may never end
     return status
