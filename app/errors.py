@@ -5,6 +5,7 @@
     │   ├── MalformedBody              it is not JSON
     │   ├── UnsupportedMedia           it is not declared as JSON
     │   ├── BodyTooLarge               it is longer than the service reads
+    │   ├── BodyTimeout                it did not arrive in time
     │   ├── InvalidParameters          a field is unknown, missing or out of range
     │   ├── InvalidInstances           some instances are refused; names each
     │   ├── RequestTooLarge            more instances or tokens than one request may hold
@@ -73,6 +74,11 @@ class UnsupportedMedia(InvalidRequest):
 class BodyTooLarge(InvalidRequest):
     def __init__(self, limit: int) -> None:
         super().__init__(f"The body is longer than {limit} bytes. Send fewer or shorter instances in one request.")
+
+
+class BodyTimeout(InvalidRequest):
+    def __init__(self, milliseconds: int) -> None:
+        super().__init__(f"The body did not arrive within {milliseconds} ms. Send it again, faster or in parts.")
 
 
 class InvalidParameters(InvalidRequest):
@@ -261,6 +267,7 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     MalformedBody: Answer(400, "malformed_body", "Malformed body"),
     UnsupportedMedia: Answer(415, "unsupported_media_type", "Unsupported media type"),
     BodyTooLarge: Answer(413, "body_too_large", "Body too large"),
+    BodyTimeout: Answer(408, "body_timeout", "Body timeout"),
     InvalidParameters: Answer(422, "invalid_parameters", "Invalid parameters"),
     InvalidInstances: Answer(422, "invalid_instances", "Invalid instances"),
     InvalidInstance: Answer(422, "invalid_instances", "Invalid instances"),

@@ -20,6 +20,7 @@ import uvicorn
 from app.catalog import Load
 from app.logging import configure_logging
 from app.main import create_app
+from app.protocol import Protocol
 from app.service import Service
 from app.settings import Settings, unknown_variables
 
@@ -92,7 +93,7 @@ def serve(settings: Settings, *, load: Load | None = None) -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -15,7 +15,7 @@ from app.schemas import PredictRequest, PredictResponse, Problem
 
 REFERENCE = "#/components/schemas/{model}"
 
-PREDICT_STATUSES = (400, 404, 413, 415, 422, 429, 500, 503, 504)
+PREDICT_STATUSES = (400, 404, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -12,11 +12,11 @@ from app.api.native import PredictEndpoint
 from app.batch import Priority, Shape
 from app.errors import RequestTooLarge
 from app.explain_schemas import ExplainParameters, parse_explain
-from app.patience import Patience
+from app.patience import Patience, allowed_ms
 from app.prediction import featurize
 from app.service import Service
 from app.slice_gate import SliceGate
-from app.wire import parse_json, read_body, require_json
+from app.wire import parse_json, require_json
 
 EXPLAIN_PATH = "/v1/models/{name}:explain"
 
@@ -36,9 +36,9 @@ class ExplainEndpoint(PredictEndpoint):
         # What explains imports the families of classifiers, which takes seconds the first time.
         explanation = await asyncio.to_thread(_explanation)
         settings = self.service.settings
-        async with Patience(settings.default_deadline_ms) as patience:
+        async with Patience(settings.default_deadline_ms, allowed_ms(scope)) as patience:
             require_json(scope)
-            request = parse_explain(parse_json(await read_body(receive)))
+            request = parse_explain(parse_json(await patience.read(receive)))
             if request.parameters.deadline_ms:
                 patience.allow(request.parameters.deadline_ms)
             patience.watch(receive)

@@ -26,16 +26,16 @@ from app.label_schemas import (
 )
 from app.label_store import ARCHIVE_VERSION, NewVersion, Replay, VersionInfo
 from app.outcomes import recorded
-from app.patience import Patience
+from app.patience import Patience, allowed_ms
 from app.served import ServedModel
 from app.service import Service
-from app.wire import parse_json, read_body, require_json
+from app.wire import parse_json, require_json
 from models.classifier import LabelSet
 
 MAX_KEY_CHARS = 255
 CHECKSUM_CHARS = 12
 READ = problems(404, 500, 503)
-WRITE = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 500, 503, 504)
+WRITE = problems(400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504)
 HEADERS = [
     {
         "name": name,
@@ -74,9 +74,9 @@ def labels_router(service: Service) -> APIRouter:
         author = admins.authorize(request.headers)
         served = service.catalog.served(name)
         with recorded(service.metrics, request.scope, name, "extend"):
-            async with Patience(service.settings.default_deadline_ms) as patience:
+            async with Patience(service.settings.default_deadline_ms, allowed_ms(request.scope)) as patience:
                 require_json(request.scope)
-                asked = parse_extend(parse_json(await read_body(request.receive)))
+                asked = parse_extend(parse_json(await patience.read(request.receive)))
                 if asked.deadline_ms:
                     patience.allow(asked.deadline_ms)
                 patience.watch(request.receive)

@@ -13,11 +13,11 @@ from app.api.documentation import problems
 from app.batch import Priority
 from app.catalog import Entry, State
 from app.outcomes import recorded
-from app.patience import Patience
+from app.patience import Patience, allowed_ms
 from app.prediction import PredictOptions, predict
 from app.schemas import ModelDetails, ModelList, ModelSource, ModelSummary, PredictParameters, parse_predict
 from app.service import Service
-from app.wire import parse_json, read_body, require_json, send_json
+from app.wire import parse_json, require_json, send_json
 
 PREDICT_PATH = "/v1/models/{name}:predict"
 
@@ -38,9 +38,9 @@ class PredictEndpoint:
         await send_json(send, 200, answer)
 
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> dict[str, Any]:
-        async with Patience(self.service.settings.default_deadline_ms) as patience:
+        async with Patience(self.service.settings.default_deadline_ms, allowed_ms(scope)) as patience:
             require_json(scope)
-            request = parse_predict(parse_json(await read_body(receive)))
+            request = parse_predict(parse_json(await patience.read(receive)))
             if request.parameters.deadline_ms:
                 patience.allow(request.parameters.deadline_ms)
             patience.watch(receive)
