@@ -50,12 +50,13 @@ lint: install-dev ## ruff (lint and format) and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: install store/business-names.tar.gz ## the service against the bare model, on a demo classifier
-	@mkdir -p build && $(BIN)/python -m benchmarks.texts > build/texts.jsonl
-	@$(BIN)/python -m benchmarks.predict store/business-names.tar.gz build/texts.jsonl
+# Of benchmarks/README.md: peers are installed from PyPI under build/peers, so none is asked for unless named (or "all").
+MODELS ?= minilm tiny lstm record pair allennlp
+PEERS  ?=
 
-store/business-names.tar.gz:
-	@$(BIN)/vitrine demo --store store
+bench: install ## the service, the bare model and plain FastAPI; PEERS="litserve mosec" installs and measures those too
+	@$(BIN)/python -m benchmarks.run $(MODELS) --peers $(PEERS)
+	@$(BIN)/python -m benchmarks.report
 
 docs: install ## write the pages that are made from the code
 	@$(BIN)/python -m app.settings_page > docs/settings.md

@@ -1,4 +1,4 @@
-"""vitrine serve | demo | inspect | predict | explain | versions | export.
+"""vitrine serve | demo | inspect | predict | explain | bench | versions | export.
 
 A command imports what it needs when it runs: --help is fast.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from app import label_commands
+from app.bench.command import bench
 from app.options import settings_from, with_settings
 from app.settings import Settings
 from app.terminal import Hub, fail
@@ -201,6 +202,7 @@ def inspect(
     raise typer.Exit(1 if found["problems"] else 0)
 
 
+app.command()(bench)
 app.command()(label_commands.versions)
 app.command()(label_commands.export)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,10 +19,12 @@ from rich.console import Console
 from rich.markdown import Markdown
 from torch import Tensor, nn
 
+from app.bench.comparison import read
+from app.bench.expected import expected_of
+from app.bench.load import CLIENT, Load, Outcome, Request, Timing, client_job, measure, once, requests_of
+from app.bench.serving import predict_path, serving
 from app.cpus import available_cpus
 from app.slice_gate import LULL_S
-from benchmarks.predict import ask, offline_labels, serving
-from models.archive import archive_name
 from models.classifier import Batch, Classifier, Features, probabilities
 from models.explainable import Explainable, rows
 from models.explanations import explainable
@@ -50,15 +51,16 @@ def main(
     if interpreter := allennlp_interpreter(archive):
         sides["AllenNLP's interpreter (10 steps), one by one"] = interpreter
     times: dict[str, list[float]] = {name: [] for name in (*sides, SERVICE)}
-    latencies: dict[str, list[dict[str, float]]] = {"alone": [], "beside explanations": []}
-    path = f"/v1/models/{archive_name(archive)}"
-    labels = offline_labels(yardstick.classifier, [yardstick.classifier.featurize(one) for one in instances])
-    predictions = [
-        {"path": f"{path}:predict", "instances": [one], "labels": [label]}
-        for one, label in zip(instances, labels, strict=True)
-    ]
-    with serving(archive, threads) as (host, port):
-        yardstick.check(instances[:requests], explained(host, port, path, instances[:requests], steps)[1])
+    latencies: dict[str, list[Outcome]] = {"alone": [], "beside explanations": []}
+    path = predict_path(archive).removesuffix(":predict")
+    expected = expected_of(yardstick.classifier, [yardstick.classifier.featurize(one) for one in instances])
+    with serving(archive, ["--threads", str(threads)]) as server:
+
+        def predict() -> Outcome:
+            asked = requests_of(f"{path}:predict", instances, 1, lambda some: {"instances": some})
+            return checked(measure(server.url, asked, Load(predictors), Timing(seconds=seconds), expected, read))
+
+        yardstick.check(instances[:requests], explained(server.url, path, instances[:requests], steps)[1])
         for number in range(rounds):
             chosen = [instances[(number * requests + index) % len(instances)] for index in range(requests)]
             for name, explain in sides.items():
@@ -66,14 +68,21 @@ def main(
                 explain(chosen)
                 times[name].append(time.perf_counter() - started)
             time.sleep(LULL_S + 0.2)  # until no prediction of the round before counts
-            times[SERVICE].append(explained(host, port, path, chosen, steps)[0])
-            latencies["alone"].append(ask(host, port, predictors, seconds, predictions))
-            with explaining(host, port, path, instances[:64], requests, steps):
-                latencies["beside explanations"].append(ask(host, port, predictors, seconds, predictions))
+            times[SERVICE].append(explained(server.url, path, chosen, steps)[0])
+            latencies["alone"].append(predict())
+            with explaining(server.url, path, instances[:64], requests, steps):
+                latencies["beside explanations"].append(predict())
     Console().print(Markdown(table(times, latencies, predictors)))
 
 
 SERVICE = "vitrine, all at once"
+
+
+def checked(outcome: Outcome) -> Outcome:
+    """Ends the run where a prediction is not the offline model's."""
+    if outcome.errors or outcome.verdict.other_labels:
+        raise SystemExit(f"predictions failed or differ from offline: {dict(outcome.errors)}, {outcome.verdict}")
+    return outcome
 
 
 class Yardstick:
@@ -150,25 +159,23 @@ def allennlp_interpreter(archive: Path) -> Callable[[Sequence[Any]], None] | Non
     return explain
 
 
-def explained(
-    host: str, port: int, path: str, instances: Sequence[Any], steps: int
-) -> tuple[float, list[dict[str, Any]]]:
+def explain_requests(path: str, instances: Sequence[Any], steps: int) -> list[Request]:
+    return requests_of(path, instances, 1, lambda some: {"instances": some, "parameters": {"n_steps": steps}})
+
+
+def explained(url: str, path: str, instances: Sequence[Any], steps: int) -> tuple[float, list[dict[str, Any]]]:
     """Seconds from the first byte sent to the last answer, and the answers."""
-    requests = [{"path": f"{path}:explain", "instances": [one], "parameters": {"n_steps": steps}} for one in instances]
-    command = [sys.executable, "-m", "benchmarks.client", "once", host, str(port)]
-    done = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, check=True)
-    result = json.loads(done.stdout)
-    return result["seconds"], result["answers"]
+    seconds, bodies = once(url, explain_requests(f"{path}:explain", instances, steps))
+    return seconds, [json.loads(body) for body in bodies]
 
 
 @contextmanager
-def explaining(host: str, port: int, path: str, instances: Sequence[Any], clients: int, steps: int) -> Iterator[None]:
+def explaining(url: str, path: str, instances: Sequence[Any], clients: int, steps: int) -> Iterator[None]:
     """Explain requests without a pause, `clients` at a time."""
-    requests = [{"path": f"{path}:explain", "instances": [one], "parameters": {"n_steps": steps}} for one in instances]
-    command = [sys.executable, "-m", "benchmarks.client", host, str(port), str(clients), "3600"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    job = client_job(url, explain_requests(f"{path}:explain", instances, steps), clients=clients, seconds=3600)
+    process = subprocess.Popen(CLIENT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stdin is not None
-    process.stdin.write(json.dumps(requests))
+    process.stdin.write(job)
     process.stdin.close()
     try:
         time.sleep(1)
@@ -178,7 +185,7 @@ def explaining(host: str, port: int, path: str, instances: Sequence[Any], client
         process.wait()
 
 
-def table(times: dict[str, list[float]], latencies: dict[str, list[dict[str, float]]], predictors: int) -> str:
+def table(times: dict[str, list[float]], latencies: dict[str, list[Outcome]], predictors: int) -> str:
     limit = statistics.median(times["captum, one by one"])
     lines = ["| explanations | seconds | times as fast as captum |", "|---|---|---|"]
     for name, measured in times.items():
@@ -186,7 +193,7 @@ def table(times: dict[str, list[float]], latencies: dict[str, list[dict[str, flo
         lines.append(f"| {name} | {middle:.3f} | {limit / middle:.2f} |")
     lines += ["", f"| predictions, {predictors} clients | per second | p50 ms | p99 ms |", "|---|---|---|---|"]
     for name, results in latencies.items():
-        rate, p50, p99 = (statistics.median(one[key] for one in results) for key in ("rate", "p50", "p99"))
+        rate, p50, p99 = (statistics.median(getattr(one, key) for one in results) for key in ("rate", "p50", "p99"))
         lines.append(f"| {name} | {rate:.0f} | {p50:.1f} | {p99:.1f} |")
     return "\n".join(lines)
 

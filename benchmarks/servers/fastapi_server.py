@@ -1,0 +1,44 @@
+"""Plain FastAPI and transformers, as most write it, without batching. `--async` answers on the event loop."""
+
+from __future__ import annotations
+
+import sys
+
+from arguments import arguments
+
+options = arguments()
+
+import uvicorn  # noqa: E402 - threads are set first
+from fastapi import FastAPI  # noqa: E402
+from pydantic import BaseModel  # noqa: E402
+from text_classifier import TextClassifier  # noqa: E402
+
+app = FastAPI()
+classifier = TextClassifier(options.model, options.threads)
+
+
+class Body(BaseModel):
+    instances: list[str]
+
+
+class Prediction(BaseModel):
+    label: str
+    score: float
+
+
+class Predictions(BaseModel):
+    predictions: list[Prediction]
+
+
+def predict(body: Body) -> Predictions:
+    return Predictions.model_validate({"predictions": classifier.predict(body.instances)})
+
+
+async def predict_on_the_loop(body: Body) -> Predictions:
+    return predict(body)
+
+
+app.post("/predict")(predict_on_the_loop if "--async" in sys.argv else predict)
+
+if __name__ == "__main__":
+    uvicorn.run(app, port=options.port, log_level="warning")

@@ -1,0 +1,14 @@
+"""Every target by name; a file each."""
+
+from __future__ import annotations
+
+from benchmarks.targets import echo, fastapi, limit, vitrine
+from benchmarks.targets.target import Target
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (limit.TRANSFORMERS, limit.OWN, vitrine.TARGET, fastapi.PLAIN, fastapi.ASYNC, echo.TARGET)
+}
+PEERS = [name for name, target in TARGETS.items() if target.packages]
+"""Those that are installed first."""
+BUILT_IN = [name for name in TARGETS if name not in PEERS]
