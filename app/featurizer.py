@@ -97,7 +97,7 @@ def _featurize_group(group: Sequence[_Job]) -> list[list[Outcome] | Exception]:
 
 def _featurize_job(job: _Job) -> list[Outcome] | Exception:
     try:
-        return featurize_all(job.classifier, job.instances)
+        return [_featurize(job.classifier, instance) for instance in job.instances if not job.outcomes.done()]
     except Exception as error:  # noqa: BLE001 - the fault of one request must not reach those it shares a worker with
         return error
 

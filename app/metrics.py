@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody reads
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+LAGS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 TOKENS = (16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144)
 RATIOS = (1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -61,6 +62,9 @@ class Metrics:
             "vitrine_batch_padding_ratio", "Padded tokens per real token of a batch.", model,
             buckets=RATIOS, registry=on,
         )  # fmt: skip
+        self.loop_lag = Histogram(
+            "vitrine_event_loop_lag_seconds", "How late timers of the event loop fire.", buckets=LAGS, registry=on
+        )
         self.out_of_memory = Counter(
             "vitrine_out_of_memory_events", "Batches that the device had no memory for.", registry=on
         )

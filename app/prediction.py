@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,11 +50,7 @@ async def featurize(
     service: Service, served: ServedModel, instances: Sequence[Any], *, truncate: bool = True
 ) -> list[Features]:
     """Features of every instance, or InvalidInstances with all that are refused."""
-    refusals = [
-        Refusal(index, f"An instance is a string or an object, not {_json_type(instance)}.")
-        for index, instance in enumerate(instances)
-        if not isinstance(instance, str | dict)
-    ]
+    refusals = list(_unreadable(instances, service.settings.max_instance_chars))
     if refusals:
         raise InvalidInstances(refusals)
     started = time.perf_counter()
@@ -71,6 +67,36 @@ async def featurize(
     if refusals:
         raise InvalidInstances(refusals)
     return features
+
+
+def _unreadable(instances: Sequence[Any], most_chars: int) -> Iterator[Refusal]:
+    for index, instance in enumerate(instances):
+        if not isinstance(instance, str | dict):
+            yield Refusal(index, f"An instance is a string or an object, not {_json_type(instance)}.")
+            continue
+        try:
+            chars = _chars(instance, MOST_LEVELS)
+        except InvalidInstance as error:
+            yield Refusal(index, error.message)
+            continue
+        if chars > most_chars:
+            yield Refusal(index, f"It has {chars} characters and this server reads {most_chars}. Send a shorter text.")
+
+
+def _chars(value: Any, levels: int) -> int:
+    """Characters of all strings in a JSON value; everything else counts one, so that nothing is free."""
+    if isinstance(value, str):
+        return len(value)
+    if not isinstance(value, dict | list):
+        return 1
+    if not levels:
+        raise InvalidInstance(f"It is nested deeper than {MOST_LEVELS} levels.")
+    children = value.values() if isinstance(value, dict) else value
+    names = sum(map(len, value)) if isinstance(value, dict) else 0
+    return 1 + names + sum(_chars(child, levels - 1) for child in children)
+
+
+MOST_LEVELS = 64
 
 
 def _refusal(features: Features, most_tokens: int, *, truncate: bool) -> str | None:

@@ -17,6 +17,7 @@ HEAD_BYTES = 64 << 10
 UNREAD_SECONDS = 60
 """How long an answer may wait for a client that does not read it."""
 
+BODY_HEADERS = (b"content-length", b"transfer-encoding")
 TOO_LARGE = b"431 Request Header Fields Too Large"
 TOO_SLOW = b"408 Request Timeout"
 
@@ -50,6 +51,9 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._head_is_here()
+        if self.parser.should_upgrade() and any(name in BODY_HEADERS for name, _ in self.headers):
+            # The parser would take the body for another request.
+            raise ValueError("a request with a body asks to speak another protocol")
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:

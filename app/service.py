@@ -21,6 +21,7 @@ from app.metrics import Metrics, StateCollector
 from app.settings import Settings
 from app.store import model_paths
 from app.versions import Versions
+from app.watchdog import watch_loop
 from models.archive_limits import ArchiveLimits
 from models.classifier import Classifier, LabelSet
 
@@ -58,6 +59,7 @@ class Service:
         self.device_lost = False
         self._loading: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._parts: list[Closable] = [self.featurizer, self.catalog, self.lane]
 
     def on_close(self, part: C) -> C:
@@ -68,6 +70,7 @@ class Service:
     def start(self) -> asyncio.Task[None]:
         """Load the store while the server already answers its probes; the task ends when that is done."""
         self._loading = asyncio.create_task(self._load_store())
+        self._watching = asyncio.create_task(watch_loop(self.metrics.loop_lag.observe))
         return self._loading
 
     async def _load_store(self) -> None:
@@ -128,7 +131,7 @@ class Service:
     async def close(self) -> None:
         """Answer what was admitted, then let go of the threads."""
         self.draining = True
-        for task in (self._loading, self._following):
+        for task in (self._loading, self._following, self._watching):
             if task:
                 task.cancel()
         try:

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
 
     max_instances_per_request: int = Field(1_024, ge=1, description="Instances in one request.")
     max_instance_tokens: int = Field(8_192, ge=1, description="Tokens of one instance, all its inputs together.")
+    max_instance_chars: int = Field(
+        100_000, ge=1, description="Characters of one instance, all its inputs together; bounds the time to read it."
+    )
     max_explain_instances: int = Field(64, ge=1, description="Instances in one request for explanations.")
     max_explain_steps: int = Field(1_000, ge=1, le=10_000, description="Steps of one explanation.")
     max_new_labels: int = Field(64, ge=1, description="Labels that one request may add.")

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from app.errors import ClientGone, MalformedBody, UnsupportedMedia
+from app.errors import ClientGone, MalformedBody, RequestTooLarge, UnsupportedMedia
 
 JSON = b"application/json"
 Header = tuple[bytes, bytes]
@@ -40,11 +40,17 @@ async def read_body(receive: Receive) -> bytes:
 
 
 def parse_json(body: bytes) -> Any:
-    """Strict JSON. Raises MalformedBody: not UTF-8, a lone surrogate, NaN, too deep, cut short."""
+    """Strict JSON. Raises MalformedBody: not UTF-8, a lone surrogate, NaN, too deep, cut short; RequestTooLarge."""
+    if len(body) > MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise RequestTooLarge(f"The body holds more than {MOST_VALUES} values. Split the request.")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise MalformedBody(f"The body is not JSON that can be read: {error}.") from None
+
+
+MOST_VALUES = 500_000
+"""Reading more holds up everybody for too long. Commas and brackets count, those of texts too."""
 
 
 async def send_json(send: Send, status: int, body: Any, headers: Mapping[bytes, bytes] | None = None) -> None:

@@ -24,6 +24,7 @@ from models.classifier import Batch, Classifier, Features, InputSchema, Instance
 from models.config_policy import parse_config
 from models.errors import InvalidInstance, UnsupportedArchive
 from models.indexers import mask_of, pad
+from models.transformer_tokenizer import encoding_of
 from models.vocabulary import whole_words
 from models.weights import load_weights
 
@@ -146,7 +147,7 @@ class PairTokenizer:
 
     def tokenize(self, text: str, pair: str | None) -> Any:
         """A tokenizers.Encoding."""
-        return self._rust.encode(text, pair)
+        return encoding_of(self._rust, text, pair)
 
 
 UNLIMITED = 1_000_000

@@ -52,6 +52,16 @@ class WordPieces:
         return len(self.ids)
 
 
+LONG_TEXT = 5_000
+
+
+def encoding_of(rust: Any, text: str, pair: str | None = None) -> Any:
+    """A tokenizers.Encoding. Only as a batch does a text let other threads run meanwhile, which costs a little more."""
+    if len(text) + len(pair or "") < LONG_TEXT:
+        return rust.encode(text, pair)
+    return rust.encode_batch([text if pair is None else (text, pair)])[0]
+
+
 class TransformerTokenizer:
     """text -> word pieces with the special tokens of a single sequence around them."""
 
@@ -88,7 +98,7 @@ class TransformerTokenizer:
 
     def split(self, text: str) -> tuple[WordPieces, WordPieces, WordPieces]:
         """The start tokens, the pieces of the text, and the end tokens."""
-        encoding = self._rust.encode(text)
+        encoding = encoding_of(self._rust, text)
         special = encoding.special_tokens_mask
         starts = [-1 if fixed else start for fixed, (start, _) in zip(special, encoding.offsets, strict=True)]
         ends = [-1 if fixed else end for fixed, (_, end) in zip(special, encoding.offsets, strict=True)]

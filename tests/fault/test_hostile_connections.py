@@ -1,0 +1,98 @@
+"""Connections that send a head without end, or very slowly, or ask to speak another protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.fault.resident import resident
+from tests.service.process import ServerProcess
+
+MiB = 1 << 20
+MODEL = "biome_sequence_classifier_single"
+
+
+def connected(archives_server: ServerProcess) -> socket.socket:
+    url = urlsplit(archives_server.url)
+    return socket.create_connection((url.hostname, url.port), timeout=15)
+
+
+def said(connection: socket.socket) -> bytes:
+    parts = []
+    try:
+        while part := connection.recv(65_536):
+            parts.append(part)
+    except OSError:
+        pass
+    return b"".join(parts)
+
+
+HEAD = b"POST /v1/models/x:predict HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [b"X-Header-%d: 1\r\n" * 200_000, b"X: " + b"a" * (4 * MiB), b"A" * (4 * MiB), b"Cookie: a=b; \r\n" * 100_000],
+    ids=["many", "one long", "long name", "the same"],
+)
+def test_heads_without_end_are_cut_off(archives_server: ServerProcess, flood: bytes) -> None:
+    before = resident(archives_server)
+    with connected(archives_server) as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(HEAD + flood)
+        assert said(connection)[:12] in {b"HTTP/1.1 431", b"HTTP/1.1 400", b""}
+    assert resident(archives_server) - before < 8 * MiB
+
+
+def test_a_long_url_is_cut_off(archives_server: ServerProcess) -> None:
+    with connected(archives_server) as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(b"GET /" + b"a" * MiB)
+        assert not said(connection).startswith(b"HTTP/1.1 5")
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket", b"x"])
+def test_the_body_of_an_upgrade_is_not_taken_for_a_request(archives_server: ServerProcess, protocol: bytes) -> None:
+    inner = b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = HEAD + b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\nContent-Length: %d\r\n\r\n" % len(inner)
+    with connected(archives_server) as connection:
+        connection.sendall(head + inner)
+        connection.settimeout(2)
+        answer = said(connection)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_a_body_that_does_not_come_is_the_clients_fault(archives_server: ServerProcess) -> None:
+    with connected(archives_server) as connection:
+        head = HEAD.replace(b"/x:", f"/{MODEL}:".encode())
+        connection.sendall(head + b"X-Request-Timeout-Ms: 300\r\nContent-Length: 100\r\n\r\n{")
+        connection.settimeout(1)
+        assert said(connection).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.long
+def test_slow_heads_hold_nobody_up_and_end(archives_server: ServerProcess) -> None:
+    slow = [connected(archives_server) for _ in range(200)]
+    try:
+        for connection in slow[:100]:
+            connection.sendall(HEAD + b"X: ")
+        for _ in range(12):
+            with archives_server.client() as client:
+                started = time.monotonic()
+                assert client.get("/v2/health/ready").status_code == 200
+                assert time.monotonic() - started < 0.5
+            for connection in slow[:50]:
+                with contextlib.suppress(OSError):
+                    connection.sendall(b"y")
+            time.sleep(1)
+        for connection in slow:
+            connection.settimeout(2)
+            assert said(connection)[:12] in {b"HTTP/1.1 408", b""}
+    finally:
+        for connection in slow:
+            connection.close()
