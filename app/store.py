@@ -26,4 +26,5 @@ def model_paths(store: Path) -> dict[str, Path]:
 def _holds_model(path: Path) -> bool:
     if path.is_dir():
         return any((path / name).is_file() for name in MODEL_FILES)
-    return path.name.endswith(ARCHIVE_SUFFIX) and path.is_file()
+    # A link that leads nowhere is a model that fails with a reason, not one that nobody misses.
+    return path.name.endswith(ARCHIVE_SUFFIX) and (path.is_file() or path.is_symlink())
