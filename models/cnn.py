@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.allennlp_compat import BagOfEmbeddingsEncoder, CnnEncoder, Seq2VecEncoder, TimeDistributed
+from models.line import affine
 
 
 @Seq2VecEncoder.register("cnn", exist_ok=True)
@@ -24,20 +25,21 @@ class ExtentCnnEncoder(CnnEncoder):
         Row i pools over the windows that end within its first `extent[i]` positions; zeros where there is none.
         """
         extent = mask.sum(dim=1) if extent is None else extent
-        longest_window = max(self._ngram_filter_sizes)
-        # (batch, length, embedding_dim), as long as the longest window at least
-        vectors = tokens * mask.unsqueeze(-1)
-        vectors = nn.functional.pad(vectors, (0, 0, 0, max(0, longest_window - vectors.size(1))))
         # (batch, filters * sizes)
-        pooled = torch.cat([self._pool(convolution, vectors, extent) for convolution in self._convolutions()], dim=1)
+        pooled = torch.cat([self._pool(one, tokens, mask, extent) for one in self._convolutions()], dim=1)
         return self.projection_layer(pooled) if self.projection_layer else pooled
 
     def _convolutions(self) -> Sequence[nn.Conv1d]:
         return [getattr(self, f"conv_layer_{index}") for index in range(len(self._ngram_filter_sizes))]
 
-    def _pool(self, convolution: nn.Conv1d, vectors: Tensor, extent: Tensor) -> Tensor:
+    def _pool(self, convolution: nn.Conv1d, tokens: Tensor, mask: Tensor, extent: Tensor) -> Tensor:
+        def windows(tokens: Tensor, mask: Tensor) -> Tensor:
+            # (batch, length, embedding_dim), as long as the longest window at least
+            missing = max(self._ngram_filter_sizes) - tokens.size(1)
+            return _convolve(convolution, nn.functional.pad(tokens * mask.unsqueeze(-1), (0, 0, 0, max(0, missing))))
+
         # (batch, windows, filters)
-        activations = self._activation(_convolve(convolution, vectors))
+        activations = self._activation(affine(windows, tokens, mask))
         window_end = torch.arange(activations.size(1), device=extent.device) + convolution.kernel_size[0]
         # (batch, windows)
         outside = window_end.unsqueeze(0) > extent.unsqueeze(1)

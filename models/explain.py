@@ -18,7 +18,7 @@ What is explained is the score of the target label; AllenNLP's methods explain i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from models.classifier import Batch, probabilities
 from models.explainable import Embedded, Explainable, rows
+from models.line import Line
 
 Objective = Literal["score", "logit", "loss"]
 Norm = Literal["none", "l1", "l2"]
@@ -145,83 +146,99 @@ def gradients(
     `along` is the batch's own; `head` scores the vectors; `targets` holds a label index for each instance.
     """
     device = next(head.parameters()).device
-    counts = torch.tensor([len(one) for one in probes])
-    owner = torch.arange(batch.size).repeat_interleave(counts).to(device)
+    width = max(map(len, probes))
+    # As many for each instance; what is there for that alone weighs nothing.
+    probes = [[*one, *[NOTHING] * (width - len(one))] for one in probes]
+    owner = torch.arange(batch.size, device=device).repeat_interleave(width)
     expanded = rows(batch, owner)
     wanted = torch.tensor(targets, device=device)[owner]
     if method.name == "occlusion":
         lost = _lost(explainable, head, expanded, along, owner, probes, wanted)
         return [[one.sum(dim=0).cpu() for one in parts] for parts in zip(*lost, strict=True)]
-    points = [_points(blank, whole, number, probes) for number, (blank, whole) in enumerate(zip(*along, strict=True))]
-    slopes = _slopes(method, explainable, head, expanded, points, along, owner, wanted)
-    shares = [slope.split(counts.tolist()) for slope in slopes]
-    return [
-        [
-            _attributed(method, probes[instance], share[instance], blank[instance], whole[instance])
-            for share, blank, whole in zip(shares, *along, strict=True)
-        ]
-        for instance in range(batch.size)
-    ]
+    weights = along.embedded[0].new_tensor([[probe.weight for probe in one] for one in probes])  # (batch, probes)
+    points, leaves = zip(*_points(method, along, weights, probes), strict=True)
+    slopes = _slopes(method, explainable, head, expanded, along, Probed(points, leaves, owner, wanted, weights))
+    found = [_attributed(method, *one, weights) for one in zip(slopes, *along, strict=True)]
+    return [[one[instance] for one in found] for instance in range(batch.size)]
 
 
-def _points(blank: Tensor, whole: Tensor, number: int, probes: Sequence[Sequence[Probe]]) -> Tensor:
-    """Where the probes look: (batch, [texts,] tokens, dim) twice, for input `number` -> (probes, [texts,] tokens, dim).
+NOTHING = Probe(weight=0.0)
 
-    Filled in place, an instance at a time: as many rows as there are steps would be copied several times else.
+
+class Probed(NamedTuple):
+    """Where the probes look, input by input: (batch * probes, [texts,] tokens, dim); what gradients go to; and of each
+    probe its instance and its target (batch * probes,) and its weight (batch, probes)."""
+
+    points: Embedded
+    leaves: Embedded
+    owner: Tensor
+    targets: Tensor
+    weights: Tensor
+
+
+def _points(
+    method: Method, along: Path, weights: Tensor, probes: Sequence[Sequence[Probe]]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The points of each input with the leaf that they are made of.
+
+    Slopes that are to be added up have one leaf for all points of an instance, a move that all make together: its
+    gradient is their sum. Where each one's sign is wanted first, the points are the leaves.
     """
-    points = whole.new_empty(sum(map(len, probes)), *whole.shape[1:])
-    end = 0
-    for instance, own in enumerate(probes):
-        start, end = end, end + len(own)
-        alphas = whole.new_tensor([probe.alpha for probe in own])
-        way = whole[instance] - blank[instance]
-        torch.addcmul(blank[instance], _each(alphas, whole), way, out=points[start:end])
-        if any(probe.sample is not None for probe in own):
-            points[start:end] += _noise(number, points[start:end], own)
-    return points
+    alphas = weights.new_tensor([[probe.alpha for probe in one] for one in probes])
+    for number, (blank, whole) in enumerate(zip(*along, strict=True)):
+        start = blank.detach().clone().requires_grad_(method.factor != "sign")
+        points = Line(start, whole - blank, alphas).points()
+        if method.factor == "sign":
+            flat = list(chain.from_iterable(probes))
+            blurred = any(probe.sample is not None for probe in flat)
+            points = points + _noise(number, points, flat) if blurred else points.clone()
+            yield points, points.requires_grad_(True)
+        else:
+            yield points, start
 
 
-def _attributed(method: Method, probes: Sequence[Probe], slopes: Tensor, blank: Tensor, whole: Tensor) -> Tensor:
-    """What an instance's slopes (probes, [texts,] tokens, dim) add up to: ([texts,] tokens), on the CPU."""
-    weights = slopes.new_tensor([probe.weight for probe in probes])
+def _attributed(method: Method, slopes: Tensor, blank: Tensor, whole: Tensor, weights: Tensor) -> Tensor:
+    """What the slopes of an input (batch, [texts,] tokens, dim), or of its probes (batch * probes, ...), add up to:
+    (batch, [texts,] tokens), on the CPU."""
     if method.factor == "sign":
-        found = torch.tensordot(weights, slopes.abs().sum(dim=-1), dims=1)
-    else:
-        factor = whole - blank if method.factor == "path" else whole
-        found = (torch.tensordot(weights, slopes, dims=1) * factor).sum(dim=-1)
-    return found.double().cpu()
+        # (batch * probes, [texts,] tokens) -> (batch, probes, [texts,] tokens)
+        strengths = slopes.abs().sum(dim=-1).unflatten(0, weights.shape)
+        return torch.einsum("bp,bp...->b...", weights, strengths).double().cpu()
+    factor = whole - blank if method.factor == "path" else whole
+    return (slopes * factor).sum(dim=-1).double().cpu()
 
 
 def _slopes(
+    method: Method, explainable: Explainable, head: nn.Module, batch: Batch, along: Path, probed: Probed
+) -> Sequence[Tensor]:
+    """The gradient at each input's leaf, of its shape."""
+    if not method.one_at_a_time:
+        return _gradient(method, explainable, head, batch, probed.points, probed.leaves, probed)
+    found: list[Tensor] = []
+    for number, (point, leaf) in enumerate(zip(probed.points, probed.leaves, strict=True)):
+        others = [whole[probed.owner] for whole in along.embedded]
+        moved = [*others[:number], point, *others[number + 1 :]]
+        found += _gradient(method, explainable, head, batch, moved, [leaf], probed)
+    return found
+
+
+def _gradient(
     method: Method,
     explainable: Explainable,
     head: nn.Module,
     batch: Batch,
     points: Embedded,
-    along: Path,
-    owner: Tensor,
-    targets: Tensor,
+    leaves: Embedded,
+    probed: Probed,
 ) -> Sequence[Tensor]:
-    """The gradient at each point, of its shape."""
-    if not method.one_at_a_time:
-        return _gradient(method.objective, explainable, head, batch, points, targets)
-    found = []
-    for number, point in enumerate(points):
-        others = [whole[owner] for whole in along.embedded]
-        moved = [*others[:number], point, *others[number + 1 :]]
-        found.append(_gradient(method.objective, explainable, head, batch, moved, targets)[number])
-    return found
-
-
-def _gradient(
-    objective: Objective, explainable: Explainable, head: nn.Module, batch: Batch, points: Embedded, targets: Tensor
-) -> Sequence[Tensor]:
-    points = [point.detach().requires_grad_(True) for point in points]
+    objective = method.objective
     mode = explainable.original_gradients() if objective == "loss" else nullcontext()
     # cuDNN's recurrent layers have gradients in training mode only; ours and torch's have them always.
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode:
-        value = _objective(objective, explainable, head, batch, points, targets)
-        return torch.autograd.grad(value.sum(), points)
+        values = _objective(objective, explainable, head, batch, points, probed.targets)
+        if method.factor != "sign":
+            values = values * probed.weights.flatten()
+        return torch.autograd.grad(values.sum(), leaves)
 
 
 def _lost(
@@ -260,11 +277,6 @@ def _objective(
         return explainable.loss(vectors, logits, targets)
     values = logits if objective == "logit" else probabilities(logits, explainable.classifier.multilabel)
     return values.gather(1, targets.unsqueeze(1)).squeeze(1)
-
-
-def _each(numbers: Tensor, like: Tensor) -> Tensor:
-    """(rows,) -> (rows, 1, ...) with as many dimensions as `like`."""
-    return numbers.view(-1, *[1] * (like.dim() - 1))
 
 
 def _noise(number: int, points: Tensor, probes: Sequence[Probe]) -> Tensor:

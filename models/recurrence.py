@@ -1,18 +1,12 @@
 """torch's RNN, GRU and LSTM where only the gradient of their input is wanted, as explanations do.
 
 torch differentiates its own layers time step by time step, and the gradient of each step fills a tensor as long as the
-whole input: quadratic in the length. Here both directions of a layer run side by side, what does not depend on the
-step before is computed for all steps at once, and the way back is written out (Werbos, 1990).
-
-Each cell takes what the input adds to its gates (time, directions, batch, gates * hidden), the weights of its state
-(directions, hidden, gates * hidden) and their biases (directions, 1, gates * hidden), and gives its states
-(time, directions, batch, hidden). A gradient goes to the first alone.
+whole input: quadratic in the length. Here both directions of a layer run side by side, and what does not depend on the
+step before is computed for all steps at once; where the rows are points of lines, at the ends of the lines.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -21,158 +15,15 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-
-class Cell(ABC):
-    """One kind of layer. What `forward` gives beyond the states is for `backward`."""
-
-    @staticmethod
-    @abstractmethod
-    def forward(projected: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]: ...
-
-    @staticmethod
-    @abstractmethod
-    def backward(slopes: Tensor, weight: Tensor, kept: Sequence[Tensor]) -> Tensor:
-        """Slopes of the states -> slopes of what was projected. May write into `slopes`."""
-
-
-class TanhCell(Cell):
-    """h = tanh(x + W h)."""
-
-    @staticmethod
-    def forward(projected: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        return (_simple(projected.add_(bias), weight, torch.tanh_),)
-
-    @staticmethod
-    def backward(slopes: Tensor, weight: Tensor, kept: Sequence[Tensor]) -> Tensor:
-        (states,) = kept
-        return _simple_back(slopes, weight, 1 - states * states)
-
-
-class ReluCell(Cell):
-    """h = max(0, x + W h)."""
-
-    @staticmethod
-    def forward(projected: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        return (_simple(projected.add_(bias), weight, torch.relu_),)
-
-    @staticmethod
-    def backward(slopes: Tensor, weight: Tensor, kept: Sequence[Tensor]) -> Tensor:
-        (states,) = kept
-        return _simple_back(slopes, weight, (states > 0).to(states.dtype))
-
-
-def _simple(gates: Tensor, weight: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:
-    state = None
-    for gate in gates:
-        state = activation(gate if state is None else gate.baddbmm_(state, weight))
-    return gates
-
-
-def _simple_back(slopes: Tensor, weight: Tensor, factors: Tensor) -> Tensor:
-    transposed = weight.transpose(1, 2)
-    after = None
-    for time in reversed(range(len(slopes))):
-        if after is not None:
-            slopes[time].baddbmm_(after, transposed)
-        after = slopes[time].mul_(factors[time])
-    return slopes
-
-
-class GruCell(Cell):
-    """Cho et al., 2014; gates in torch's order: reset, update, new."""
-
-    @staticmethod
-    def forward(projected: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        hidden = weight.size(1)
-        gates = projected
-        states = projected.new_zeros(len(gates) + 1, *gates.shape[1:3], hidden)
-        recalled = torch.empty_like(states[1:])  # what the new gate sees of the state before
-        for time, gate in enumerate(gates):
-            own = torch.baddbmm(bias, states[time], weight)
-            recalled[time] = own[..., 2 * hidden :]
-            switches, new = gate[..., : 2 * hidden], gate[..., 2 * hidden :]
-            switches.add_(own[..., : 2 * hidden]).sigmoid_()
-            new.addcmul_(switches[..., :hidden], recalled[time]).tanh_()
-            torch.lerp(new, states[time], switches[..., hidden:], out=states[time + 1])
-        return states[1:], states, gates, recalled
-
-    @staticmethod
-    def backward(slopes: Tensor, weight: Tensor, kept: Sequence[Tensor]) -> Tensor:
-        _, states, gates, recalled = kept
-        transposed = weight.transpose(1, 2)
-        found = torch.empty_like(gates)
-        back = torch.empty_like(gates[0])
-        to_reset, to_update, to_recalled = back.chunk(3, dim=-1)
-        carried = torch.zeros_like(slopes[0])
-        for time in reversed(range(len(gates))):
-            reset, update, new = gates[time].chunk(3, dim=-1)
-            total = carried.add_(slopes[time])
-            _through_sigmoid(total * (states[time] - new), update, to_update)
-            passed = total * update
-            to_new = _through_tanh(total - passed, new, found[time].chunk(3, dim=-1)[2])
-            _through_sigmoid(to_new * recalled[time], reset, to_reset)
-            torch.mul(to_new, reset, out=to_recalled)
-            found[time, ..., : -to_new.size(-1)] = back[..., : -to_new.size(-1)]
-            carried = torch.baddbmm(passed, back, transposed)
-        return found
-
-
-class LstmCell(Cell):
-    """Hochreiter and Schmidhuber, 1997; gates in torch's order: input, forget, cell, output."""
-
-    @staticmethod
-    def forward(projected: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        hidden = weight.size(1)
-        gates = projected.add_(bias)
-        cells = projected.new_zeros(len(gates) + 1, *gates.shape[1:3], hidden)
-        shown = torch.empty_like(cells[1:])
-        states = torch.empty_like(cells[1:])
-        for time, gate in enumerate(gates):
-            if time:
-                gate.baddbmm_(states[time - 1], weight)
-            gate[..., : 2 * hidden].sigmoid_()
-            gate[..., 2 * hidden : 3 * hidden].tanh_()
-            gate[..., 3 * hidden :].sigmoid_()
-            admit, keep, new, show = gate.chunk(4, dim=-1)
-            torch.mul(keep, cells[time], out=cells[time + 1]).addcmul_(admit, new)
-            torch.tanh(cells[time + 1], out=shown[time])
-            torch.mul(shown[time], show, out=states[time])
-        return states, gates, cells, shown
-
-    @staticmethod
-    def backward(slopes: Tensor, weight: Tensor, kept: Sequence[Tensor]) -> Tensor:
-        _, gates, cells, shown = kept
-        transposed = weight.transpose(1, 2)
-        found = torch.empty_like(gates)
-        carried, cell = torch.zeros_like(slopes[0]), torch.zeros_like(slopes[0])
-        for time in reversed(range(len(gates))):
-            admit, keep, new, show = gates[time].chunk(4, dim=-1)
-            to_admit, to_keep, to_new, to_show = found[time].chunk(4, dim=-1)
-            total = carried.add_(slopes[time])
-            _through_sigmoid(total * shown[time], show, to_show)
-            cell += torch.ops.aten.tanh_backward(total * show, shown[time])
-            _through_sigmoid(cell * new, admit, to_admit)
-            _through_sigmoid(cell * cells[time], keep, to_keep)
-            _through_tanh(cell * admit, new, to_new)
-            cell *= keep
-            carried = torch.bmm(found[time], transposed)
-        return found
-
-
-def _through_sigmoid(slope: Tensor, value: Tensor, out: Tensor) -> Tensor:
-    """The slope before a sigmoid that gave `value`."""
-    return torch.ops.aten.sigmoid_backward.grad_input(slope, value, grad_input=out)
-
-
-def _through_tanh(slope: Tensor, value: Tensor, out: Tensor) -> Tensor:
-    return torch.ops.aten.tanh_backward.grad_input(slope, value, grad_input=out)
+from models.line import line_of
+from models.recurrent_cells import CELLS, Cell, Inputs, Slopes
 
 
 class Layer(NamedTuple):
-    """Weights of the input (directions, gates * hidden, input) and of the state (directions, hidden, gates * hidden),
-    with biases (directions, 1, gates * hidden)."""
+    """Weights of the input (directions, gates * hidden, input) with biases (directions, gates * hidden), and what a
+    Cell takes."""
 
-    cell: type[Cell]
+    cell: Cell
     input_weight: Tensor
     input_bias: Tensor
     state_weight: Tensor
@@ -185,80 +36,123 @@ class Layer(NamedTuple):
         def stacked(name: str) -> Tensor:
             return torch.stack([getattr(layers, name + suffix) for suffix in suffixes])
 
-        input_weight, state_weight = stacked("weight_ih"), stacked("weight_hh").transpose(1, 2)
+        input_weight, state_weight = stacked("weight_ih"), stacked("weight_hh").transpose(1, 2).contiguous()
         if layers.bias:
-            biases = stacked("bias_ih").unsqueeze(1), stacked("bias_hh").unsqueeze(1)
+            input_bias, state_bias = stacked("bias_ih"), stacked("bias_hh")
         else:
-            biases = (input_weight.new_zeros(len(suffixes), 1, input_weight.size(1)),) * 2
-        return cls(CELLS[layers.mode], input_weight, biases[0], state_weight, biases[1])
+            input_bias = state_bias = input_weight.new_zeros(input_weight.shape[:2])
+        cell = CELLS[layers.mode]
+        early = input_bias.size(1) - cell.late_gates * layers.hidden_size
+        input_bias = torch.cat([input_bias[:, :early] + state_bias[:, :early], input_bias[:, early:]], dim=1)
+        return cls(cell, input_weight, input_bias, state_weight, state_bias[:, early:].unsqueeze(1))
+
+    def project(self, texts: Tensor, turned: Tensor, *, biased: bool = True) -> Tensor:
+        """What the input adds to the gates: (time, rows, input) -> (time, directions, rows, gates * hidden)."""
+        ways = [texts, _Turn.apply(texts, turned)] if len(self.input_weight) > 1 else [texts]
+        biases = self.input_bias if biased else [None] * len(ways)
+        projected = [functional.linear(*one) for one in zip(ways, self.input_weight, biases, strict=True)]
+        return torch.stack(projected, dim=1)
 
 
-CELLS: Mapping[str, type[Cell]] = {"RNN_TANH": TanhCell, "RNN_RELU": ReluCell, "GRU": GruCell, "LSTM": LstmCell}
-
-
-class _RunLayer(Function):
-    """(time, batch, input) -> (time, directions, batch, hidden), each direction in the order that it reads."""
+class _Run(Function):
+    """All states of a layer (time, directions, rows, hidden), or with `last` (rows,) the final ones alone (directions,
+    rows, hidden). `way` and `alphas` are None where each row has inputs of its own."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, layer: Layer, turned: Tensor) -> Tensor:
-        directions = [inputs, _turn(inputs, turned)][: len(layer.input_weight)]
-        # (time, batch, input) -> (directions, time * batch, input) -> (time, directions, batch, gates * hidden)
-        projected = inputs.new_empty(len(inputs), len(directions), inputs.size(1), layer.input_weight.size(1))
-        for number, text in enumerate(directions):
-            projected[:, number] = functional.linear(text, layer.input_weight[number], layer.input_bias[number, 0])
-        kept = layer.cell.forward(projected, layer.state_weight, layer.state_bias)
-        ctx.save_for_backward(turned, *kept)
-        ctx.layer = layer
-        return kept[0]
+    def forward(
+        ctx: Any, start: Tensor, way: Tensor | None, alphas: Tensor | None, layer: Layer, last: Tensor | None
+    ) -> Tensor:
+        inputs = Inputs(start, way, alphas)
+        kept = layer.cell.forward(inputs, layer.state_weight, layer.state_bias)
+        ctx.inputs, ctx.layer, ctx.last = inputs, layer, last
+        ctx.save_for_backward(*kept)
+        states = kept[0][layer.cell.states_from :]
+        # Never a tensor that `ctx` keeps: the two would keep each other.
+        return states.view_as(states) if last is None else states[last, :, torch.arange(len(last))].transpose(0, 1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
-        layer: Layer = ctx.layer
-        turned, *kept = ctx.saved_tensors
-        found = layer.cell.backward(slopes.clone(), layer.state_weight, kept)
-        total = found[:, 0] @ layer.input_weight[0]
-        for number in range(1, found.size(1)):
-            total += _turn(found[:, number] @ layer.input_weight[number], turned)
-        return total, None, None
-
-
-def _turn(texts: Tensor, turned: Tensor) -> Tensor:
-    """(time, batch, dim), each text in reverse; done twice it is as before."""
-    return texts.gather(0, turned.unsqueeze(-1).expand_as(texts))
+    def backward(ctx: Any, found: Tensor) -> tuple[Tensor | None, ...]:
+        slopes = Slopes(found, ctx.last)
+        return ctx.layer.cell.backward(slopes, ctx.inputs, ctx.layer.state_weight, *ctx.saved_tensors), *[None] * 4
 
 
 class _Turn(Function):
+    """(time, rows, dim), each text in reverse; done twice it is as before."""
+
     @staticmethod
     def forward(ctx: Any, texts: Tensor, turned: Tensor) -> Tensor:
         ctx.save_for_backward(turned)
-        return _turn(texts, turned)
+        return texts.gather(0, turned.unsqueeze(-1).expand_as(texts))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
-        return _turn(slopes, *ctx.saved_tensors), None
+        (turned,) = ctx.saved_tensors
+        return slopes.gather(0, turned.unsqueeze(-1).expand_as(slopes)), None
+
+
+def _turned(lengths: Tensor, time: int) -> Tensor:
+    """Where each text's steps are once it is turned within its own length: (rows,) -> (time, rows).
+
+    Padding comes last either way, and nothing needs a mask.
+    """
+    steps = torch.arange(time, device=lengths.device).unsqueeze(1)
+    turned = lengths.unsqueeze(0) - 1 - steps
+    return torch.where(turned < 0, steps, turned)
 
 
 def input_gradient_only(layers: nn.RNNBase) -> bool:
-    """Whether `run` does what is asked of the layers: without gradients, or for those of weights, torch's do better."""
+    """Whether the functions below do what is asked: without gradients, or for those of weights, torch's do better."""
     frozen = not any(weight.requires_grad for weight in layers.parameters())
     return torch.is_grad_enabled() and frozen and not layers.proj_size
 
 
-def run(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """All states of the last layer, and its final ones: (batch, time, input), (batch,) -> (batch, time, directions *
-    hidden), zero beyond the lengths, and (batch, directions * hidden)."""
-    steps = torch.arange(inputs.size(1), device=inputs.device).unsqueeze(1)
-    # A text in reverse is turned within its own length: padding comes last either way, and nothing needs a mask.
-    turned = lengths.unsqueeze(0) - 1 - steps
-    turned = torch.where(turned < 0, steps, turned)  # (time, batch)
-    texts = inputs.transpose(0, 1)  # (batch, time, input) -> (time, batch, input)
-    for number in range(layers.num_layers):
-        states: Tensor = _RunLayer.apply(texts, Layer.of(layers, number), turned)
-        ways = states.unbind(1)
-        texts = torch.cat([ways[0], *(_Turn.apply(way, turned) for way in ways[1:])], dim=-1)
-    last = (lengths - 1).clamp(min=0)
-    final = states[last, :, torch.arange(len(last), device=last.device)].flatten(1)  # (batch, directions * hidden)
-    within = (steps < lengths).unsqueeze(-1)
-    return (texts * within).transpose(0, 1), final
+def all_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
+    """(batch, time, input), (batch,) -> those of the last layer (batch, time, directions * hidden), zero beyond the
+    lengths."""
+    texts = _side_by_side(_run(layers, inputs, lengths), _turned(lengths, inputs.size(1)))
+    within = torch.arange(inputs.size(1), device=inputs.device).unsqueeze(1) < lengths
+    return (texts * within.unsqueeze(-1)).transpose(0, 1)
+
+
+def final_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
+    """(batch, time, input), (batch,) of at least 1 -> (batch, directions * hidden) of the last layer."""
+    states = _run(layers, inputs, lengths, last=lengths - 1)
+    # (directions, batch, hidden) -> (batch, directions * hidden)
+    return states.transpose(0, 1).flatten(1)
+
+
+def _run(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor, last: Tensor | None = None) -> Tensor:
+    """States of the last layer (time, directions, batch, hidden), or with `last` its final ones."""
+    top = layers.num_layers - 1
+    states: Tensor = _first_layer(Layer.of(layers, 0), inputs, lengths, None if top else last)
+    turned = _turned(lengths, inputs.size(1))
+    for number in range(1, layers.num_layers):
+        layer = Layer.of(layers, number)
+        projected = layer.project(_side_by_side(states, turned), turned)
+        states = _Run.apply(projected, None, None, layer, last if number == top else None)
+    return states
+
+
+def _first_layer(layer: Layer, inputs: Tensor, lengths: Tensor, last: Tensor | None) -> Any:
+    line = line_of(inputs)
+    # (batch, time, input) -> (time, batch, input)
+    if line is None:
+        projected = layer.project(inputs.transpose(0, 1), _turned(lengths, inputs.size(1)))
+        return _Run.apply(projected, None, None, layer, last)
+    start, way = (end.transpose(0, 1) for end in line.ends())
+    turned = _turned(line.once(lengths), inputs.size(1))
+    # (time, directions, lines * texts, gates) -> (time, directions, lines, 1, texts, gates)
+    apart = (len(line.alphas), 1, line.texts)
+    from_start = layer.project(start, turned).unflatten(2, apart)
+    with torch.no_grad():
+        along = layer.project(way, turned, biased=False).unflatten(2, apart)
+    return _Run.apply(from_start, along, line.alphas[..., None, None], layer, last)
+
+
+def _side_by_side(states: Tensor, turned: Tensor) -> Tensor:
+    """Both directions in the order of the text: (time, directions, batch, hidden) -> (time, batch, directions *
+    hidden)."""
+    ways = states.unbind(1)
+    return torch.cat([ways[0], *(_Turn.apply(way, turned) for way in ways[1:])], dim=-1)

@@ -30,7 +30,7 @@ from models.allennlp_compat import (
     StackedBidirectionalLstmSeq2SeqEncoder,
     StackedBidirectionalLstmSeq2VecEncoder,
 )
-from models.recurrence import input_gradient_only, run
+from models.recurrence import all_states, final_states, input_gradient_only
 
 
 def _pack(inputs: Tensor, mask: Tensor) -> tuple[PackedSequence, Tensor]:
@@ -76,7 +76,7 @@ class FinalState(_Recurrent):
         """(batch, length, input_dim), (batch, length) -> (batch, output_dim)."""
         if self._explains(inputs, hidden_state):
             lengths = mask.sum(dim=1)
-            return self._as_if_alone(run(self._module, inputs, lengths.clamp(min=1))[1], mask, lengths)
+            return self._as_if_alone(final_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
         packed, lengths = _pack(inputs, mask)
         _, state = self._run(packed, hidden_state)
         state = state[0] if isinstance(state, tuple) else state
@@ -93,7 +93,7 @@ class AllStates(_Recurrent):
         """(batch, length, input_dim), (batch, length) -> (batch, length, output_dim)."""
         if self._explains(inputs, hidden_state):
             lengths = mask.sum(dim=1)
-            return self._as_if_alone(run(self._module, inputs, lengths.clamp(min=1))[0], mask, lengths)
+            return self._as_if_alone(all_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
         packed, lengths = _pack(inputs, mask)
         output, _ = self._run(packed, hidden_state)
         # (batch, length, output_dim)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.recurrence import input_gradient_only, run
+from models.line import Line, line_of
+from models.recurrence import all_states, final_states, input_gradient_only
 
 BATCH, TIME, INPUT, HIDDEN = 5, 9, 4, 3
 KINDS = {
@@ -19,6 +20,10 @@ KINDS = {
     "rnn": nn.RNN(INPUT, HIDDEN, bidirectional=True, batch_first=True),
     "rectified rnn": nn.RNN(INPUT, HIDDEN, nonlinearity="relu", num_layers=2, batch_first=True),
 }
+
+
+def by_us(layers: nn.RNNBase, texts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    return all_states(layers, texts, lengths), final_states(layers, texts, lengths)
 
 
 def by_torch(layers: nn.RNNBase, texts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,7 +43,7 @@ def test_states_and_slopes_are_torchs(layers: nn.RNNBase) -> None:
     width = HIDDEN * (1 + layers.bidirectional)
     weight_of_all, weight_of_last = torch.randn(BATCH, TIME, width), torch.randn(BATCH, width)
     found = []
-    for way in (run, by_torch):
+    for way in (by_us, by_torch):
         every, last = way(layers, texts, lengths)
         value = (every * weight_of_all).sum() + (last * weight_of_last).sum()
         found.append((every, last, *torch.autograd.grad(value, texts)))
@@ -49,7 +54,26 @@ def test_states_and_slopes_are_torchs(layers: nn.RNNBase) -> None:
 def test_the_slopes_of_every_state_are_true() -> None:
     layers = nn.LSTM(INPUT, HIDDEN, bidirectional=True, batch_first=True).double().requires_grad_(False)
     texts = torch.randn(2, 4, INPUT, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda one: run(layers, one, torch.tensor([4, 2])), (texts,))
+    assert torch.autograd.gradcheck(lambda one: by_us(layers, one, torch.tensor([4, 2])), (texts,))
+
+
+@pytest.mark.parametrize("layers", KINDS.values(), ids=KINDS.keys())
+@pytest.mark.parametrize("texts", [(), (2,)], ids=["text", "texts"])
+def test_points_of_lines_have_the_states_and_slopes_of_any_points(layers: nn.RNNBase, texts: tuple[int, ...]) -> None:
+    layers.eval().requires_grad_(False)
+    torch.manual_seed(8)
+    start = torch.randn(3, *texts, TIME, INPUT, requires_grad=True)
+    line = Line(start, torch.randn_like(start), torch.rand(3, 4))
+    lengths = torch.randint(1, TIME + 1, (3, 1, *texts)).expand(3, 4, *texts).flatten()
+    found = []
+    for points in (line.points(), line.points().clone()):
+        rows = points.flatten(0, -3)
+        assert (line_of(rows) is None) == (points._base is None)
+        every, last = by_us(layers, rows, lengths)
+        value = (every * torch.linspace(0, 1, every.numel()).view_as(every)).sum() + last.square().sum()
+        found.append((every, last, *torch.autograd.grad(value, start)))
+    for own, original in zip(*found, strict=True):
+        torch.testing.assert_close(own, original, atol=1e-5, rtol=1e-5)
 
 
 def test_training_and_predicting_are_left_to_torch() -> None:
