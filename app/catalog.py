@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from app.batch import Priority
+from app.batch import Priority, volume
 from app.batching import Batcher
 from app.device import DeviceLane
 from app.errors import DeviceLost, ModelFailed, ModelLoading, OutOfMemory, ShuttingDown, UnknownModel
@@ -120,13 +120,12 @@ class Catalog:
         entry.base = await loop.run_in_executor(self._load_thread, archive_checksum, entry.path)
         await self._lane.call(classifier.to, self._lane.device)
         served = ServedModel(entry.name, classifier, await self._restore(entry.name, entry.base, classifier))
-        await self._warm_up(served)
-        return served
+        return await self._warm_up(served)
 
-    async def _warm_up(self, served: ServedModel) -> None:
+    async def _warm_up(self, served: ServedModel) -> ServedModel:
         """Batches of one and large ones of the classifier's example: what is slow once is slow now.
 
-        The second pair tells the batcher what a batch costs.
+        The second pair tells the batcher what a batch costs; more batches tell how the cores share them best.
         """
         loop = asyncio.get_running_loop()
         classifier = served.classifier
@@ -134,6 +133,8 @@ class Catalog:
         for size in (1, self._batcher.limits.batch_items) * 2:
             rows = await self._batcher.submit(served, [features] * size, [features.shape] * size, Priority.BULK)
             _raise_first(served.name, rows)
+        spreading = await self._lane.measure(served, features, volume(features.shape))
+        return replace(served, spreading=spreading)
 
     def close(self) -> None:
         self._load_thread.shutdown(wait=False, cancel_futures=True)

@@ -13,7 +13,7 @@ import structlog
 import torch
 
 from app import batch as batches
-from app.crew import Crew
+from app.cores import Cores, Part, Spread, Spreading
 from app.errors import DeviceLost, OutOfMemory
 from models.classifier import Batch
 
@@ -22,8 +22,16 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
+Collated = Batch | tuple[Spread, Sequence[Part]]
+"""For another device as a whole; for the CPU in parts."""
+
+
 class DeviceWork(batches.Work, Protocol):
     """Work that the lane can run."""
+
+    @property
+    def spreading(self) -> Spreading:
+        """How the cores share its batches."""
 
     def collate(self, payloads: Sequence[Any]) -> Batch:
         """CPU tensors of the payloads. Runs beside the device."""
@@ -45,15 +53,14 @@ def choose_device(name: str) -> torch.device:
 
 
 class DeviceLane:
-    """Runs what it is given in order, one after the other."""
+    """Runs what it is given in order, one after the other. `cores` share each batch where the device is the CPU."""
 
-    def __init__(self, device: torch.device, threads: int) -> None:
+    def __init__(self, device: torch.device, cores: int) -> None:
         self.device = device
         self._busy_since: float | None = None
-        # OpenMP keeps the number of threads for each calling thread, so every thread of the lane sets its own.
-        self._device_thread = ThreadPoolExecutor(1, "device", torch.set_num_threads, (threads,))
+        self._device_thread = ThreadPoolExecutor(1, "device")
         self._collate_thread = ThreadPoolExecutor(1, "collate")
-        self.crew = Crew(threads if device.type == "cpu" else 1)
+        self._cores = Cores(cores if device.type == "cpu" else 1)
 
     async def execute(self, batch: batches.Batch) -> Sequence[Any]:
         """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised."""
@@ -64,14 +71,26 @@ class DeviceLane:
         """Anything else that touches the device: loading, say."""
         return await asyncio.wrap_future(self._device_thread.submit(self._timed, function, *args))
 
-    def _collate(self, batch: batches.Batch) -> Batch:
-        collated = _work(batch).collate(batch.payloads)
-        return collated.pin() if self.device.type == "cuda" else collated
+    async def measure(self, work: DeviceWork, payload: Any, tokens: int) -> Spreading:
+        """How batches of payloads like this one are spread best."""
+        return await self.call(self._cores.measure, work, payload, tokens)
 
-    def _run(self, batch: batches.Batch, collated: Future[Batch]) -> Sequence[Any]:
+    def _collate(self, batch: batches.Batch) -> Collated:
+        work = _work(batch)
+        if self.device.type == "cuda":
+            return work.collate(batch.payloads).pin()
+        tokens = [item.tokens for item in batch.items]
+        spread = work.spreading.of(tokens)
+        return spread, self._cores.collate(work, batch.payloads, tokens, spread)
+
+    def _run(self, batch: batches.Batch, future: Future[Collated]) -> Sequence[Any]:
         if not batch.wanted:
             return [None] * len(batch.items)
-        return _work(batch).run(collated.result().to(self.device))
+        collated = future.result()
+        if isinstance(collated, Batch):
+            return _work(batch).run(collated.to(self.device))
+        spread, parts = collated
+        return self._cores.run(_work(batch), parts, spread)
 
     def _timed(self, function: Callable[..., T], *args: Any) -> T:
         self._busy_since = time.monotonic()
@@ -128,7 +147,7 @@ class DeviceLane:
     def close(self) -> None:
         for thread in (self._collate_thread, self._device_thread):
             thread.shutdown(wait=False, cancel_futures=True)
-        self.crew.close()
+        self._cores.close()
 
 
 def _work(batch: batches.Batch) -> DeviceWork:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from app.batch import Shape
-from app.crew import Crew
+from app.cores import Spread, Spreading
 from app.served import NO_ANSWER, OtherWork, ServedModel
 from models.classifier import Batch, Features
 from models.errors import InvalidInstance
@@ -63,35 +64,30 @@ class Pace:
         )
 
 
-LEAST_SHARE = 24
-"""Probes that a hand-over to another thread is worth."""
 OVERHEAD_GROWTH = 1.02
 """For each slice, so that one lucky measurement is forgotten."""
 PACE_WEIGHT = 0.3
 LEAST_PACE = 1e-7
 
 
+A_SLICE_A_CORE = Spreading(batches={1: Spread(parts=sys.maxsize)})
+
+
 @dataclass(frozen=True, eq=False)
-class ExplainWork:
+class ExplainWork(OtherWork):
     """Gradients for one classifier by one method. Requests that share it share its batches."""
 
-    served: ServedModel
     method: Method
     baseline: str
     pace: Pace
-    crew: Crew
 
     @cached_property
     def explainable(self) -> Explainable:
         return explainable_by(self.served.classifier, self.method)
 
     @property
-    def name(self) -> str:
-        return self.served.name
-
-    @property
-    def one_shape(self) -> bool:
-        return self.served.one_shape
+    def spreading(self) -> Spreading:
+        return A_SLICE_A_CORE
 
     @cached_property
     def ends(self) -> EndsWork:
@@ -107,29 +103,18 @@ class ExplainWork:
         started = time.perf_counter()
         slices: Sequence[Slice] = batch.tensors["slices"]
         features = Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens)
-
-        def sums(first: int) -> list[list[Tensor]]:
-            return gradients(
-                self.method,
-                self.explainable,
-                self.served.label_set.head,
-                features,
-                along,
-                [one.probes[first::shares] for one in slices],
-                [one.target for one in slices],
-            )
-
-        along = path(self.explainable, features, self.baseline)
-        shares = max(1, min(self.crew.size, sum(len(one.probes) for one in slices) // LEAST_SHARE))
-        found = [_added(parts) for parts in zip(*self.crew.map(sums, range(shares)), strict=True)]
+        found = gradients(
+            self.method,
+            self.explainable,
+            self.served.label_set.head,
+            features,
+            path(self.explainable, features, self.baseline),
+            [one.probes for one in slices],
+            [one.target for one in slices],
+        )
         tokens = batch.padded_tokens // batch.size * sum(len(one.probes) for one in slices)
         self.pace.observe(tokens, time.perf_counter() - started)
         return found
-
-
-def _added(parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    """Tensor by tensor."""
-    return [torch.stack(tensors).sum(dim=0) for tensors in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +135,7 @@ class EndsWork(OtherWork):
 class ExplainWorks:
     """The works there are, so that requests for the same share one. Keeps no model that nothing else keeps."""
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    def __init__(self) -> None:
         self._works: WeakValueDictionary[tuple[ServedModel, str, str], ExplainWork] = WeakValueDictionary()
         self._paces: WeakKeyDictionary[ServedModel, Pace] = WeakKeyDictionary()
 
@@ -160,5 +144,5 @@ class ExplainWorks:
         work = self._works.get(key)
         if work is None:
             pace = self._paces.setdefault(served, Pace())
-            work = self._works[key] = ExplainWork(served, method, baseline, pace, self._crew)
+            work = self._works[key] = ExplainWork(served, method, baseline, pace)
         return work

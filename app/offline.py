@@ -11,6 +11,9 @@ import orjson
 import torch
 
 from app.answers import AnswerOptions, Row, prediction
+from app.batch import volume
+from app.cores import Cores, Spreading
+from app.cpus import available_cpus
 from app.featurizer import featurize_all
 from app.served import ServedModel
 from models.classifier import Classifier, Features, padded_tokens
@@ -43,9 +46,16 @@ class OfflinePredictor:
         classifier.to(device)
         self._served = ServedModel("offline", classifier, classifier.label_set)
         self._device = device
+        self._cores = Cores(available_cpus() if device.type == "cpu" else 1)
+        self._spreading = self._measured() if self._cores.count > 1 else Spreading()
         self._options = options
         self._batch_items = batch_items
         self._batch_tokens = batch_tokens
+
+    def _measured(self) -> Spreading:
+        classifier = self._served.classifier
+        example = classifier.featurize(classifier.inputs.example)
+        return self._cores.measure(self._served, example, volume(example.shape))
 
     def predict(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         """A prediction for each line that is not blank, or `{"error": ...}`."""
@@ -92,7 +102,11 @@ class OfflinePredictor:
     def _rows(self, features: Sequence[Features]) -> Sequence[Row | Exception]:
         """One row each; where the batch fails, one by one, so that only the culprit fails."""
         try:
-            return self._served.run(self._served.collate(features).to(self._device))
+            if self._device.type != "cpu":
+                return self._served.run(self._served.collate(features).to(self._device))
+            tokens = [volume(one.shape) for one in features]
+            spread = self._spreading.of(tokens)
+            return self._cores.run(self._served, self._cores.collate(self._served, features, tokens, spread), spread)
         except Exception as error:  # noqa: BLE001 - whatever one line provokes, the others are answered
             return [error] if len(features) == 1 else [row for one in features for row in self._rows([one])]
 

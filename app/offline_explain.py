@@ -35,7 +35,7 @@ class OfflineExplainer:
         self._classifier = classifier
         self._lane = DeviceLane(device, available_cpus())
         served = ServedModel("offline", classifier, classifier.label_set)
-        self._plan: Plan = plan(ExplainWorks(self._lane.crew), served, options, max_steps)
+        self._plan: Plan = plan(ExplainWorks(), served, options, max_steps)
 
     def explain(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         """What the lines that are not blank come to: an explanation for each target, or `{"error": ...}`.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from app.answers import Row
+from app.cores import Spreading
 from models.classifier import Batch, Classifier, Features, LabelSet, probabilities
 from models.errors import InvalidInstance
 
@@ -21,6 +23,7 @@ class ServedModel:
     name: str
     classifier: Classifier
     label_set: LabelSet
+    spreading: Spreading = field(default_factory=Spreading)
 
     @property
     def one_shape(self) -> bool:
@@ -61,5 +64,9 @@ class OtherWork:
     def one_shape(self) -> bool:
         return self.served.one_shape
 
-    def collate(self, features: Sequence[Features]) -> Batch:
-        return self.served.collate(features)
+    @property
+    def spreading(self) -> Spreading:
+        return self.served.spreading
+
+    def collate(self, payloads: Sequence[Any]) -> Batch:
+        return self.served.collate(payloads)

@@ -108,7 +108,7 @@ class Source:
 
 
 class Classifier(ABC):
-    """A loaded classifier. Everything but `encode` and a head's call is safe from any thread."""
+    """A loaded classifier, safe from any thread and from several at once; `to` excepted."""
 
     kind: str
     """text, pair, record, record_pair, document or relation."""

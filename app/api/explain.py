@@ -43,7 +43,7 @@ class ExplainEndpoint(PredictEndpoint):
                 patience.allow(request.parameters.deadline_ms)
             patience.watch(receive)
             served = self.service.catalog.served(name)
-            self._works = self._works or explanation.ExplainWorks(self.service.lane.crew)
+            self._works = self._works or explanation.ExplainWorks()
             options = _options(explanation, request.parameters)
             planned = explanation.plan(self._works, served, options, settings.max_explain_steps)
             instances = request.instances

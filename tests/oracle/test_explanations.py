@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from app.batch import Shape
-from app.crew import Crew
 from app.explain_work import ExplainWorks
 from app.explanation import ExplainOptions, explain, plan
 from app.served import ServedModel
@@ -55,7 +54,7 @@ async def at_once(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -
 
 def explained(classifier: Classifier, instances: list[Any], **options: Any) -> list[dict[str, Any]]:
     served = ServedModel("it", classifier, classifier.label_set)
-    planned = plan(ExplainWorks(Crew()), served, ExplainOptions(**options), 1000)
+    planned = plan(ExplainWorks(), served, ExplainOptions(**options), 1000)
     features = [classifier.featurize(instance) for instance in instances]
     return asyncio.run(explain(planned, instances, features, at_once, SliceGate()))
 

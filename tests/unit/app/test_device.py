@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from app.batch import Batch, Item, Priority, Request, volume
+from app.cores import Spreading
 from app.device import DeviceLane, choose_device
 from app.errors import OutOfMemory
 from app.served import ServedModel
@@ -31,6 +32,7 @@ class Recording:
     """Work that notes what happened when, on which thread."""
 
     one_shape: bool = False
+    spreading: Spreading = field(default_factory=Spreading)
     events: list = field(default_factory=list)
     ran_after: threading.Event = field(default_factory=threading.Event)
 
