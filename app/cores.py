@@ -37,7 +37,7 @@ class Spreading:
     """The best spread of one instance alone, and of batches by their tokens, for the numbers that were measured."""
 
     alone: Spread = ONE_THREAD
-    batches: Mapping[int, Spread] = field(default_factory=lambda: {1: ONE_THREAD})
+    batches: Mapping[float, Spread] = field(default_factory=lambda: {1: ONE_THREAD})
 
     def of(self, tokens: Sequence[int]) -> Spread:
         """That of a batch of instances of so many tokens each."""
@@ -101,7 +101,7 @@ class Cores:
     def measure(self, work: Runnable, payload: Any, tokens: int) -> Spreading:
         """The best spreads for a payload alone and for batches of its copies."""
         alone, _ = self._best(work, [payload], [tokens])
-        batches = {}
+        batches: dict[float, Spread] = {}
         for size in MEASURED_SIZES:
             batches[size * max(1, tokens)], seconds = self._best(work, [payload] * size, [tokens] * size)
             if seconds > LONG_S:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from app.batch import Shape
-from app.cores import Spread, Spreading
+from app.cores import ONE_THREAD, Spread, Spreading
 from app.served import NO_ANSWER, OtherWork, ServedModel
 from models.classifier import Batch, Features
 from models.errors import InvalidInstance
@@ -52,7 +52,7 @@ class Slice:
 class Pace:
     """How long a token takes beyond what any slice takes, learnt from the slices that ran."""
 
-    seconds_per_token: float = 1e-4
+    seconds_per_token: float = 5e-6
     _overhead: float = math.inf
 
     def observe(self, tokens: int, seconds: float) -> None:
@@ -70,7 +70,9 @@ PACE_WEIGHT = 0.3
 LEAST_PACE = 1e-7
 
 
-A_SLICE_A_CORE = Spreading(batches={1: Spread(parts=sys.maxsize)})
+EVERY_CORE = Spread(parts=sys.maxsize)
+WORTH_SHARING_S = 0.012
+"""What a batch of slices has to take for a second core to be faster: their many small steps in Python go one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,8 @@ class ExplainWork(OtherWork):
 
     @property
     def spreading(self) -> Spreading:
-        return A_SLICE_A_CORE
+        worth_while = WORTH_SHARING_S / self.pace.seconds_per_token
+        return Spreading(batches={worth_while / 2: ONE_THREAD, worth_while * 2: EVERY_CORE})
 
     @cached_property
     def ends(self) -> EndsWork:

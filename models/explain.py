@@ -297,7 +297,9 @@ def _noise(number: int, points: Tensor, probes: Sequence[Probe]) -> Tensor:
 def ends(explainable: Explainable, head: nn.Module, batch: Batch, baseline: str) -> tuple[Tensor, Tensor, Tensor]:
     """Scores and logits at the embeddings, and scores at the baseline: (batch, labels) each."""
     blank, embedded = path(explainable, batch, baseline)
+    twice = torch.arange(batch.size, device=embedded[0].device).repeat(2)
+    both = [torch.cat(ends) for ends in zip(embedded, blank, strict=True)]
     with torch.no_grad():
-        logits, none = (head(explainable.encode(batch, end)).float() for end in (embedded, blank))
-    multilabel = explainable.classifier.multilabel
-    return probabilities(logits, multilabel), logits, probabilities(none, multilabel)
+        logits = head(explainable.encode(rows(batch, twice), both)).float()  # (2 * batch, labels)
+    scores = probabilities(logits, explainable.classifier.multilabel)
+    return scores[: batch.size], logits[: batch.size], scores[batch.size :]

@@ -111,9 +111,12 @@ def input_gradient_only(layers: nn.RNNBase) -> bool:
 def all_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
     """(batch, time, input), (batch,) -> those of the last layer (batch, time, directions * hidden), zero beyond the
     lengths."""
-    texts = _side_by_side(_run(layers, inputs, lengths), _turned(lengths, inputs.size(1)))
-    within = torch.arange(inputs.size(1), device=inputs.device).unsqueeze(1) < lengths
-    return (texts * within.unsqueeze(-1)).transpose(0, 1)
+    time = inputs.size(1)
+    texts = _side_by_side(_run(layers, inputs, lengths), _turned(lengths, time))
+    if (lengths < time).any():
+        within = torch.arange(time, device=inputs.device).unsqueeze(1) < lengths
+        texts = texts * within.unsqueeze(-1)
+    return texts.transpose(0, 1)
 
 
 def final_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ position alone is masked NaN: "the original has no answer".
 import math
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -64,9 +65,10 @@ class _Recurrent(nn.Module):
         """Overwrites the rows that the original would not have run; outputs and result are (batch, ...)."""
         if self.training:
             return outputs.masked_fill(_per_row(lengths == 0, outputs), 0.0)
-        outputs = outputs.masked_fill(_per_row(lengths == 0, outputs), self.empty)
-        starts_masked = (lengths > 0) & ~mask[:, 0].bool()
-        return outputs.masked_fill(_per_row(starts_masked, outputs), math.nan)
+        nothing = lengths == 0
+        runs = mask[:, 0].bool() & ~nothing
+        instead = torch.full_like(lengths, math.nan, dtype=outputs.dtype).masked_fill(nothing, self.empty)
+        return torch.where(_per_row(runs, outputs), outputs, _per_row(instead, outputs))
 
 
 class FinalState(_Recurrent):
