@@ -55,7 +55,7 @@ MODELS ?= minilm tiny lstm record pair allennlp
 PEERS  ?=
 
 bench: install ## the service, the bare model and plain FastAPI; PEERS="litserve mosec" installs and measures those too
-	@$(BIN)/python -m benchmarks.run $(MODELS) --peers $(PEERS)
+	@TORCH="$(TORCH)" $(BIN)/python -m benchmarks.run $(MODELS) --peers $(PEERS)
 	@$(BIN)/python -m benchmarks.report
 
 docs: install ## write the pages that are made from the code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -18,7 +17,8 @@ from benchmarks import processes
 from benchmarks.environments import Unavailable
 from benchmarks.targets.target import Loop, Server, Site
 
-START_TIMEOUT_S = 180
+START_TIMEOUT_S = 120
+OK = "ok"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RunningServer:
         self._server, self._site = server, site
         self._log: IO[str] = tempfile.NamedTemporaryFile("w+", prefix=f"{server.name}-", suffix=".log")  # noqa: SIM115
         self._process = subprocess.Popen(
-            server.command(site), stdout=self._log, stderr=subprocess.STDOUT, env=environment(server.environment)
+            server.command(site), stdout=self._log, stderr=subprocess.STDOUT, env=site.environment(server.environment)
         )
         try:
             self._wait_until_it_answers()
@@ -63,13 +63,14 @@ class RunningServer:
         request = requests_of(self._path, self._site.model.instances, 1, self._server.body)[0]
         body = request.payload.partition(b"\r\n\r\n")[2]
         until = time.monotonic() + START_TIMEOUT_S
+        answer = ""
         while time.monotonic() < until and self._process.poll() is None:
-            if _answers(self._site.port, self._path, body):
+            if (answer := _attempt(self._site.port, self._path, body)) == OK:
                 return
             time.sleep(0.5)
         self._log.seek(0)
-        reason = self._log.read()[-2000:].strip().splitlines() or ["it said nothing"]
-        raise Unavailable(f"does not answer: {' | '.join(reason[-3:])[:400]}")
+        said = [line for line in self._log.read()[-2000:].splitlines() if line.strip()]
+        raise Unavailable(f"does not answer ({answer}): {' | '.join(said[-3:])[-400:]}")
 
     @property
     def _path(self) -> str:
@@ -121,7 +122,7 @@ class Unchecked(Expected):
 def run_loop(loop: Loop, site: Site) -> list[Sample]:
     """A sample for each row of the loop. Raises Unavailable where it ends with an error."""
     done = subprocess.run(
-        loop.command(site), capture_output=True, check=False, text=True, env=environment(loop.environment)
+        loop.command(site), capture_output=True, check=False, text=True, env=site.environment(loop.environment)
     )
     if done.returncode:
         raise Unavailable(f"ended with an error: {' | '.join(done.stderr.strip().splitlines()[-2:])[:400]}")
@@ -132,16 +133,14 @@ def run_loop(loop: Loop, site: Site) -> list[Sample]:
     return [Sample(loop.name, row, **figures, **checked) for row, figures in found["rows"].items()]
 
 
-def _answers(port: int, path: str, body: bytes) -> bool:
+def _attempt(port: int, path: str, body: bytes) -> str:
+    """OK, or what came instead."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("POST", path, body, {"Content-Type": "application/json"})
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
+        answer = connection.getresponse()
+        return OK if answer.status == 200 else f"status {answer.status}: {answer.read(200).decode(errors='replace')}"
+    except (OSError, HTTPException) as error:
+        return type(error).__name__
     finally:
         connection.close()
-
-
-def environment(more: Mapping[str, str]) -> dict[str, str]:
-    return {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", **more}

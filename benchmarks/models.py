@@ -92,7 +92,7 @@ def checkpoint(config: Mapping[str, int], path: Path) -> None:
 
 def archive(recipe: Recipe, workload: str, path: Path) -> None:
     """A `model.tar.gz` of an AllenNLP or biome.text library."""
-    counted = replace(recipe, config=WORDS_OF_0_3) if recipe.name == "allennlp" else recipe
+    counted = replace(recipe, config=words_between_spaces()) if recipe.name == "allennlp" else recipe
     vocabulary = build_vocabulary(counted, load_rows(recipe.dataset, "train"), load_rows(recipe.dataset, "validation"))
     classifier = untrained(recipe, vocabulary)
     head = last_linear(classifier.label_set.head)
@@ -130,8 +130,11 @@ def lstm(hidden_size: int) -> dict[str, Any]:
     return {"type": "lstm", "hidden_size": hidden_size, "num_layers": 1, "bidirectional": True}
 
 
-WORDS_OF_0_3 = recipes.config_of({"type": "sequence_classifier"})
-"""Reads words as AllenNLP 2's spaCy tokenizer does, and calls their vocabularies as AllenNLP does."""
+def words_between_spaces() -> dict[str, Any]:
+    """A configuration whose vocabulary is that of an AllenNLP 2 archive with the tokenizer `just_spaces`."""
+    config = recipes.config_of({"type": "sequence_classifier"})
+    config["dataset_reader"]["tokenizer"] = {"type": "word", "word_splitter": {"type": "just_spaces"}}
+    return config
 
 
 def text_recipe() -> Recipe:
@@ -182,11 +185,11 @@ def pair_recipe() -> Recipe:
 
 
 def allennlp_recipe() -> Recipe:
-    """AllenNLP 2: the LSTM classifier of its guide, a size larger."""
+    """AllenNLP 2: an LSTM over words between spaces, for whose splitting AllenNLP needs no spaCy model."""
     config = {
         "dataset_reader": {
             "type": "text_classification_json",
-            "tokenizer": {"type": "spacy"},
+            "tokenizer": {"type": "just_spaces"},
             "token_indexers": {"tokens": {"type": "single_id", "lowercase_tokens": True}},
         },
         "model": {

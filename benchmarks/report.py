@@ -162,7 +162,7 @@ def draw(path: Path, all_medians: dict[str, Medians]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", choices=[*MODELS, []], metavar="MODEL", help="all that were measured")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="all that were measured")
     parser.add_argument("--picture", type=Path, help="an .svg or .png to draw")
     options = parser.parse_args()
     names = options.models or [name for name in MODELS if (RESULTS / f"{name}.json").exists()]

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import uvloop
-from arguments import arguments
+from asked import PORT
 
 BODY = json.dumps({"predictions": [{"label": "echo", "score": 1.0}]}).encode()
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
@@ -26,4 +26,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(arguments().port))
+    uvloop.run(serve(PORT))

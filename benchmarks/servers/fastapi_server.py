@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from arguments import arguments
-
-options = arguments()
-
-import uvicorn  # noqa: E402 - threads are set first
-from fastapi import FastAPI  # noqa: E402
-from pydantic import BaseModel  # noqa: E402
-from text_classifier import TextClassifier  # noqa: E402
+import uvicorn
+from asked import PORT
+from fastapi import FastAPI
+from pydantic import BaseModel
+from text_classifier import TextClassifier
 
 app = FastAPI()
-classifier = TextClassifier(options.model, options.threads)
+classifier = TextClassifier()
 
 
 class Body(BaseModel):
@@ -41,4 +38,4 @@ async def predict_on_the_loop(body: Body) -> Predictions:
 app.post("/predict")(predict_on_the_loop if "--async" in sys.argv else predict)
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=options.port, log_level="warning")
+    uvicorn.run(app, port=PORT, log_level="warning")

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from benchmarks.targets import echo, fastapi, limit, vitrine
+from benchmarks.targets import allennlp, bentoml, echo, fastapi, infinity, limit, litserve, mosec, ray, triton, vitrine
 from benchmarks.targets.target import Target
 
 TARGETS: dict[str, Target] = {
     target.name: target
-    for target in (limit.TRANSFORMERS, limit.OWN, vitrine.TARGET, fastapi.PLAIN, fastapi.ASYNC, echo.TARGET)
+    for target in (
+        limit.TRANSFORMERS,
+        limit.OWN,
+        allennlp.TARGET,
+        vitrine.TARGET,
+        fastapi.PLAIN,
+        fastapi.ASYNC,
+        echo.TARGET,
+        litserve.TARGET,
+        mosec.TARGET,
+        bentoml.TARGET,
+        infinity.TORCH,
+        infinity.ONNX,
+        ray.TARGET,
+        triton.TARGET,
+    )
 }
 PEERS = [name for name, target in TARGETS.items() if target.packages]
 """Those that are installed first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +30,20 @@ class Site:
 
     def script(self, name: str, *options: str) -> list[str]:
         """The command of one of SERVERS."""
-        model = ["--model", str(self.model.path), "--port", str(self.port), "--threads", str(self.threads)]
-        return [str(self.python), str(SERVERS / name), *model, *options]
+        return [str(self.python), str(SERVERS / name), *options]
+
+    def environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        """What its process finds: threads for every numerical library, no telephone line to a model hub."""
+        return {
+            **os.environ,
+            "BENCH_MODEL": str(self.model.path.absolute()),
+            "BENCH_PORT": str(self.port),
+            "BENCH_THREADS": str(self.threads),
+            "OMP_NUM_THREADS": str(self.threads),
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            **more,
+        }
 
 
 def _batch_body(instances: list[Any]) -> Any:
