@@ -37,11 +37,12 @@ class Work(Protocol):
 
 
 class Request:
-    """The rows of one request, as they come in."""
+    """The rows of one request to a model, as they come in."""
 
-    __slots__ = ("answer", "arrived", "missing", "rows")
+    __slots__ = ("answer", "arrived", "missing", "model", "rows")
 
-    def __init__(self, size: int, arrived: float) -> None:
+    def __init__(self, size: int, arrived: float, model: str = "") -> None:
+        self.model = model
         self.arrived = arrived
         self.rows: list[Any] = [None] * size
         self.missing = set(range(size))

@@ -49,7 +49,7 @@ Queue = dict[Item, None]
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """Tokens are padded ones in a batch, real ones in the queue."""
+    """Tokens are padded ones in a batch, real ones in the queue. Each model has a queue of this size."""
 
     batch_items: int = 64
     batch_tokens: int = 16_384
@@ -131,7 +131,7 @@ class Batcher:
         """
         if not payloads:
             return []
-        request = Request(len(payloads), _now())
+        request = Request(len(payloads), _now(), getattr(work, "name", ""))
         items = [
             Item(request, index, payload, shape, volume(shape))
             for index, (payload, shape) in enumerate(zip(payloads, shapes, strict=True))
@@ -163,14 +163,19 @@ class Batcher:
                 f"{len(items)} instances of {tokens} tokens are more than the queue ever holds "
                 f"({limits.queue_items} instances, {limits.queue_tokens} tokens). Split the request."
             )
-        self.check_room(len(items), tokens)
+        self.check_room(items[0].request.model, len(items), tokens)
 
-    def check_room(self, items: int, tokens: int = 0) -> None:
-        """Raises where so much more would not be admitted: cheap enough to ask before featurizing."""
+    def check_room(self, model: str, items: int, tokens: int = 0) -> None:
+        """Raises where so much more would not be admitted: cheap enough to ask before featurizing.
+
+        Each model has a queue's room of its own: what floods one leaves the others theirs.
+        """
         if self._closed_by:
             raise self._closed_by
         limits = self.limits
-        if self.queued_items + items > limits.queue_items or self.queued_tokens + tokens > limits.queue_tokens:
+        own = [queue for queue in self._waiting() if next(iter(queue)).request.model == model]
+        queued_items, queued_tokens = sum(map(len, own)), sum(map(_tokens, own))
+        if queued_items + items > limits.queue_items or queued_tokens + tokens > limits.queue_tokens:
             seconds = self.retry_after_s
             raise Overloaded(f"The queue is full. Try again in {seconds} s, or with fewer instances.", seconds)
 

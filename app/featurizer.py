@@ -38,10 +38,9 @@ class Featurizer:
         self._waiting: deque[_Job] = deque()
         self._running: set[asyncio.Future[list[list[Outcome] | Exception]]] = set()
 
-    @property
-    def pending_items(self) -> int:
-        """Instances that wait for a worker."""
-        return sum(len(job.instances) for job in self._waiting)
+    def pending_items(self, classifier: Classifier) -> int:
+        """Instances for the classifier that wait for a worker."""
+        return sum(len(job.instances) for job in self._waiting if job.classifier is classifier)
 
     async def featurize(self, classifier: Classifier, instances: Sequence[Instance]) -> list[Outcome]:
         """Features of each instance, or why it has none. Raises what the classifier raised beyond InvalidInstance."""

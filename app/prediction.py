@@ -36,7 +36,7 @@ async def predict(
     most = service.settings.max_instances_per_request
     if len(instances) > most:
         raise RequestTooLarge(f"{len(instances)} instances are too many for one request. Send at most {most}.")
-    service.batcher.check_room(len(instances) + service.featurizer.pending_items)
+    service.batcher.check_room(served.name, len(instances) + service.featurizer.pending_items(served.classifier))
     features = await featurize(service, served, instances, truncate=options.truncate)
     rows = await service.batcher.submit(served, features, [one.shape for one in features], options.priority)
     _raise_failures(rows)

@@ -14,6 +14,7 @@ from app.errors import RequestTooLarge
 from app.explain_schemas import ExplainParameters, parse_explain
 from app.patience import Patience, allowed_ms
 from app.prediction import featurize
+from app.served import ServedModel
 from app.service import Service
 from app.slice_gate import SliceGate
 from app.wire import parse_json, require_json
@@ -47,7 +48,7 @@ class ExplainEndpoint(PredictEndpoint):
             options = _options(explanation, request.parameters)
             planned = explanation.plan(self._works, served, options, settings.max_explain_steps)
             instances = request.instances
-            self._check_room(instances)
+            self._check_room(served, instances)
             features = await featurize(self.service, served, instances, truncate=request.parameters.truncate)
             explanations = await explanation.explain(planned, instances, features, self._evaluate, self._gate)
             scope["vitrine.log"] = {"instances": len(instances), "explained_by": request.parameters.method}
@@ -58,11 +59,12 @@ class ExplainEndpoint(PredictEndpoint):
             "labels_version": served.label_set.version,
         }
 
-    def _check_room(self, instances: Sequence[Any]) -> None:
+    def _check_room(self, served: ServedModel, instances: Sequence[Any]) -> None:
         most = self.service.settings.max_explain_instances
         if len(instances) > most:
             raise RequestTooLarge(f"{len(instances)} instances are too many to explain at once. Send at most {most}.")
-        self.service.batcher.check_room(len(instances) + self.service.featurizer.pending_items)
+        pending = self.service.featurizer.pending_items(served.classifier)
+        self.service.batcher.check_room(served.name, len(instances) + pending)
 
     async def _evaluate(self, work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
         return await self.service.batcher.submit(work, payloads, shapes, Priority.BULK)

@@ -197,7 +197,7 @@ async def test_admission_is_all_or_nothing():
     lane = Lane()
     batcher = Batcher(lane.execute, limits(queue_items=10))
     held = await hold(batcher, lane)
-    waiting = asyncio.create_task(batcher.submit(Doubling("waiting"), range(7), tokens(*[5] * 7)))
+    waiting = asyncio.create_task(batcher.submit(Doubling(), range(7), tokens(*[5] * 7)))
     await settled()
     with pytest.raises(Overloaded):
         await batcher.submit(Doubling(), range(4), tokens(*[5] * 4))
@@ -208,6 +208,21 @@ async def test_admission_is_all_or_nothing():
     lane.gate.set()
     await asyncio.gather(held, waiting, fits)
     assert batcher.queued_items == 0
+
+
+async def test_a_model_that_fills_its_queue_leaves_others_theirs():
+    lane = Lane()
+    batcher = Batcher(lane.execute, limits(queue_items=7))
+    held = await hold(batcher, lane)
+    flood = asyncio.create_task(batcher.submit(Doubling("flooded"), range(7), tokens(*[5] * 7)))
+    await settled()
+    with pytest.raises(Overloaded):
+        await batcher.submit(Doubling("flooded"), [1], tokens(5))
+    other = asyncio.create_task(batcher.submit(Doubling("other"), range(7), tokens(*[5] * 7)))
+    await settled()
+    assert batcher.queued_items == 14
+    lane.gate.set()
+    await asyncio.gather(held, flood, other)
 
 
 async def test_admission_counts_tokens_too():

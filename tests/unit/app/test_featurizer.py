@@ -58,13 +58,13 @@ async def test_what_nobody_waits_for_is_not_featurized(featurizer):
     gone = asyncio.create_task(featurizer.featurize(classifier, ["gone"]))
     last = asyncio.create_task(featurizer.featurize(classifier, ["last"]))
     await asyncio.sleep(0.02)
-    assert featurizer.pending_items == 2
+    assert featurizer.pending_items(classifier) == 2
     gone.cancel()
     await asyncio.sleep(0)
     classifier.go_on.set()
     assert [await first, await last] == [["FIRST"], ["LAST"]]
     assert classifier.order == ["first", "last"]
-    assert featurizer.pending_items == 0
+    assert featurizer.pending_items(classifier) == 0
 
 
 async def test_many_requests_and_large_ones_are_all_answered(featurizer):
