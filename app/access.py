@@ -1,6 +1,6 @@
-"""Who may change models: whoever sends a key that the server knows.
+"""Who may change models, or ask them: whoever sends a key that the server knows.
 
-Keys are compared in constant time and appear nowhere: what is kept of one is the beginning of its hash.
+Keys are compared in constant time and appear nowhere: what is kept of one is its name, or the beginning of its hash.
 """
 
 from __future__ import annotations
@@ -11,25 +11,27 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from app.errors import AdminOff, KeyMissing
+from app.errors import AdminOff, KeyMissing, KeyNotEnough
+from app.keys import KeyFile, Scope, bearer
 from app.settings import Settings
 
-SCHEME = "bearer "
 FINGERPRINT_CHARS = 8
 ANYONE = "unauthenticated"
 
 
-class Admins:
+class Access:
     def __init__(self, settings: Settings) -> None:
+        """Raises KeyFileError."""
         given = settings.admin_keys.get_secret_value() if settings.admin_keys else ""
         self._hashes = [_hash(key.strip()) for key in given.split(",") if key.strip()]
+        self._file = KeyFile(settings.key_file) if settings.key_file else None
         self._open = settings.allow_unauthenticated_admin
         self._open_on_loopback = settings.demo and is_loopback(settings.host)
 
-    def authorize(self, headers: Mapping[str, str]) -> str:
-        """Who it is, for the record. Raises KeyMissing and AdminOff."""
-        if self._hashes:
-            return self._of_key(headers.get("authorization", ""))
+    def authorize(self, headers: Mapping[str, str], model: str) -> str:
+        """Who changes the model, for the record. Raises KeyMissing, KeyNotEnough and AdminOff."""
+        if self._hashes or self._file:
+            return self.key_of(headers, "admin", model)
         if self._open:
             _refuse_other_sites(headers)
             return ANYONE
@@ -40,14 +42,20 @@ class Admins:
             return ANYONE
         raise AdminOff("Nobody may change models here: start the server with VITRINE_ADMIN_KEYS.")
 
-    def _of_key(self, authorization: str) -> str:
-        key = authorization[len(SCHEME) :].strip() if authorization.lower().startswith(SCHEME) else ""
-        sent = _hash(key)
+    def key_of(self, headers: Mapping[str, str], scope: Scope, model: str | None) -> str:
+        """Whose key the request has. One of admin_keys may do all. Raises KeyMissing and KeyNotEnough."""
+        secret = bearer(headers)
+        sent = _hash(secret)
         # All of them, whichever fits: the time must not tell.
         known = [hmac.compare_digest(sent, one) for one in self._hashes]
-        if not any(known):
+        key = self._file.find(secret) if self._file else None
+        if any(known):
+            return f"key {sent.hex()[:FINGERPRINT_CHARS]}"
+        if key is None:
             raise KeyMissing
-        return f"key {sent.hex()[:FINGERPRINT_CHARS]}"
+        if not key.may(scope, model):
+            raise KeyNotEnough(scope, model)
+        return key.name
 
 
 def is_loopback(host: str) -> bool:

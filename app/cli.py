@@ -1,4 +1,4 @@
-"""vitrine serve | demo | inspect | predict | explain | bench | versions | export.
+"""vitrine serve | demo | inspect | predict | explain | bench | versions | export | keys.
 
 A command imports what it needs when it runs: --help is fast.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from app import label_commands
+from app import key_commands, label_commands
 from app.bench.command import bench
 from app.options import settings_from, with_settings
 from app.settings import Settings
@@ -205,6 +205,7 @@ def inspect(
 app.command()(bench)
 app.command()(label_commands.versions)
 app.command()(label_commands.export)
+app.add_typer(key_commands.keys)
 
 
 def _load(archive: Path, hub: Path | None) -> Classifier:

@@ -20,11 +20,11 @@ what a killed one left is written over."""
 LOCK_POLL_S = 0.01
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
     """`path` holds `data`, on disk, when this returns. The caller holds the folder's lock. Raises OSError."""
     temporary = path.with_name(TEMPORARY)
     temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

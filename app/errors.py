@@ -11,8 +11,9 @@
     │   ├── RequestTooLarge            more instances or tokens than one request may hold
     │   ├── TooManyLabels              more labels or examples than may be added
     │   └── IdempotencyKeyReused       another request was sent under this key
-    ├── NotAllowed                     changing models takes a key
+    ├── NotAllowed                     this takes a key
     │   ├── KeyMissing                 none, or none that is known
+    │   ├── KeyNotEnough               one that is for something else, or other models
     │   └── AdminOff                   nobody may
     ├── UnderWay                       a request with this idempotency key has not ended yet
     ├── UnknownModel                   no model of that name
@@ -122,12 +123,18 @@ class IdempotencyKeyReused(InvalidRequest):
 
 
 class NotAllowed(ServiceError):
-    """Changing models takes a key."""
+    """This takes a key."""
 
 
 class KeyMissing(NotAllowed):
     def __init__(self) -> None:
-        super().__init__("This changes a model and needs a key that this server knows: Authorization: Bearer KEY.")
+        super().__init__("This needs a key that this server knows: Authorization: Bearer KEY.")
+
+
+class KeyNotEnough(NotAllowed):
+    def __init__(self, scope: str, model: str | None) -> None:
+        of = f" of the model {model!r}" if model else ""
+        super().__init__(f"This key does not allow {scope}{of}. Ask for one with that scope and model.")
 
 
 class AdminOff(NotAllowed):

@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.routing import Route
 
+from app.access import Access
 from app.api.documentation import document
 from app.api.explain import EXPLAIN_PATH, ExplainEndpoint
 from app.api.health import health_router
 from app.api.labels import labels_router
 from app.api.native import PREDICT_PATH, PredictEndpoint, native_router
 from app.catalog import Load
-from app.middleware import BodyLimit, RequestContext
+from app.middleware import BodyLimit, RequestContext, RequireKey
 from app.problems import add_problem_handlers
 from app.service import Service
 from app.settings import Settings
@@ -37,10 +38,22 @@ def create_app(settings: Settings | None = None, *, load: Load | None = None) ->
     app.router.routes.append(Route(PREDICT_PATH, PredictEndpoint(service), methods=["POST"], name="predict"))
     app.router.routes.append(Route(EXPLAIN_PATH, ExplainEndpoint(service), methods=["POST"], name="explain"))
     app.include_router(native_router(service))
-    app.include_router(labels_router(service))
-    app.include_router(health_router(service))
+    access = Access(service.settings)
+    app.include_router(labels_router(service, access))
+    if not service.settings.probe_port:
+        app.include_router(health_router(service))
+    if service.settings.require_key:
+        app.add_middleware(RequireKey, access=access)
     app.add_middleware(BodyLimit, limit=service.settings.max_request_bytes)
     app.add_middleware(RequestContext, service=service)
     add_problem_handlers(app)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI documents
+    return app
+
+
+def create_probes(service: Service) -> FastAPI:
+    """Health and metrics of a service whose application is on another port."""
+    app = FastAPI(title="Vitrine probes", openapi_url=None)
+    app.include_router(health_router(service))
+    add_problem_handlers(app)
     return app

@@ -8,13 +8,15 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, problem_of
+from app.errors import BodyTooLarge, NotAllowed, problem_of
 from app.logging import log_failure
 from app.problems import send_problem
 
 if TYPE_CHECKING:
+    from app.access import Access
     from app.service import Service
 
 log = structlog.get_logger(__name__)
@@ -90,6 +92,28 @@ def _request_id(scope: Scope) -> bytes:
         if name == REQUEST_ID and SANE_ID.fullmatch(value):
             return bytes(value)
     return secrets.token_hex(8).encode()
+
+
+class RequireKey:
+    """Nothing but probes and documentation is answered without a key; what changes a model asks for more itself."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self.app = app
+        self.access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not OPEN.fullmatch(scope["path"]):
+            named = MODEL.match(scope["path"])
+            try:
+                self.access.key_of(Headers(scope=scope), "predict", named[1] if named else None)
+            except NotAllowed as error:
+                await send_problem(scope, send, problem_of(error))
+                return
+        await self.app(scope, receive, send)
+
+
+OPEN = re.compile(r"/|/docs|/redoc|/openapi\.json|/metrics|/health/startup|/v2/health/(live|ready)")
+MODEL = re.compile(r"/v[12]/models/([^/:]+)")
 
 
 class _TooLong(Exception):

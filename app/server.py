@@ -13,13 +13,14 @@ import signal
 import socket
 import sys
 from types import FrameType
+from typing import Any
 
 import structlog
 import uvicorn
 
 from app.catalog import Load
 from app.logging import configure_logging
-from app.main import create_app
+from app.main import create_app, create_probes
 from app.protocol import Protocol
 from app.service import Service
 from app.settings import Settings, unknown_variables
@@ -44,6 +45,7 @@ class Server(uvicorn.Server):
         self.service = service
         self._loop: asyncio.AbstractEventLoop | None = None
         service.on_fatal = self._give_up
+        self._probes: uvicorn.Server | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -51,13 +53,21 @@ class Server(uvicorn.Server):
         for server in self.servers:
             for listener in server.sockets:
                 host, port = listener.getsockname()[:2]
-                log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+                log.info("listening", url=f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+        if self.service.settings.probe_port:
+            self._probes = await _started_probes(self.service)
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.config.is_ssl else "http"
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
         await asyncio.sleep(LAST_REQUESTS_S)
         await super().shutdown(sockets)
+        if self._probes:
+            await self._probes.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
@@ -82,6 +92,18 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+async def _started_probes(service: Service) -> uvicorn.Server:
+    """Health and metrics on a port of their own, on this event loop."""
+    settings = service.settings
+    options: dict[str, Any] = {"http": Protocol, "lifespan": "off", "log_config": None, "access_log": False}
+    config = uvicorn.Config(create_probes(service), host=settings.host, port=settings.probe_port, **options)
+    config.load()
+    probes = uvicorn.Server(config)
+    probes.lifespan = config.lifespan_class(config)
+    await probes.startup()
+    return probes
+
+
 def serve(settings: Settings, *, load: Load | None = None) -> int:
     """Serve until told to stop; the exit status of the process."""
     configure_logging(settings)
@@ -99,6 +121,8 @@ def serve(settings: Settings, *, load: Load | None = None) -> int:
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         timeout_graceful_shutdown=settings.drain_timeout_s,
     )
     service: Service = app.state.service

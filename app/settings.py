@@ -31,6 +31,15 @@ class Settings(BaseSettings):
     admin_keys: SecretStr | None = Field(
         None, description="Comma-separated keys of those who may change models; without any nobody may."
     )
+    key_file: Path | None = Field(
+        None, description="File of callers' keys, made by `vitrine keys`; read again when it changes."
+    )
+    require_key: bool = Field(False, description="Ask for a key for all but probes and documentation.")
+    probe_port: int = Field(
+        0, ge=0, le=65535, description="Port of health and metrics alone, without TLS; 0 serves them with the rest."
+    )
+    tls_certificate: Path | None = Field(None, description="Certificate chain (PEM) to serve HTTPS with.")
+    tls_key: Path | None = Field(None, description="The private key (PEM) of tls_certificate.")
     allow_unauthenticated_admin: bool = Field(
         False, description="Let everyone who reaches the server change models. --demo does so on a loopback address."
     )
@@ -50,8 +59,8 @@ class Settings(BaseSettings):
     batch_wait_ms: float = Field(
         0.0, ge=0, le=1000, description="How long a part-full batch waits for company on a free device, in ms."
     )
-    max_queue_items: int = Field(4_096, ge=1, description="Instances that wait; beyond it requests get 429.")
-    max_queue_tokens: int = Field(1_048_576, ge=1, description="Tokens that wait; beyond it requests get 429.")
+    max_queue_items: int = Field(4_096, ge=1, description="Instances of one model that wait; beyond it 429.")
+    max_queue_tokens: int = Field(1_048_576, ge=1, description="Tokens of one model that wait; beyond it 429.")
 
     max_instances_per_request: int = Field(1_024, ge=1, description="Instances in one request.")
     max_instance_tokens: int = Field(8_192, ge=1, description="Tokens of one instance, all its inputs together.")
@@ -108,6 +117,12 @@ class Settings(BaseSettings):
         self._at_most("max_batch_items", "max_queue_items", "a batch must fit into the queue")
         self._at_most("max_instances_per_request", "max_queue_items", "a request must fit into the queue")
         self._at_most("max_archive_bytes", "max_unpacked_bytes", "an archive unpacks to no less than its length")
+        if self.require_key and not (self.key_file or self.admin_keys):
+            raise ValueError("require_key is set and there are no keys. Set key_file (`vitrine keys add` makes one).")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together. Set both, or neither.")
+        if self.probe_port and self.probe_port == self.port:
+            raise ValueError("probe_port is the same as port. Choose another, or 0 to serve all on one.")
         if self.batch_wait_ms >= self.default_deadline_ms:
             raise ValueError("batch_wait_ms is not below default_deadline_ms: every request would expire. Lower it.")
         return self

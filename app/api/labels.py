@@ -10,9 +10,10 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
+import structlog
 from fastapi import APIRouter, Request, Response
 
-from app.admin import Admins
+from app.access import Access
 from app.api.documentation import body_of, problems
 from app.errors import IdempotencyKeyReused, InvalidParameters, StaleVersion, UnderWay
 from app.extension import Extender, Extension
@@ -31,6 +32,8 @@ from app.served import ServedModel
 from app.service import Service
 from app.wire import parse_json, require_json
 from models.classifier import LabelSet
+
+log = structlog.get_logger(__name__)
 
 MAX_KEY_CHARS = 255
 CHECKSUM_CHARS = 12
@@ -52,9 +55,8 @@ HEADERS = [
 ]
 
 
-def labels_router(service: Service) -> APIRouter:
+def labels_router(service: Service, access: Access) -> APIRouter:
     router = APIRouter(tags=["labels"])
-    admins = Admins(service.settings)
     extender = service.on_close(Extender(service))
     under_way = UnderWayKeys()
 
@@ -71,7 +73,7 @@ def labels_router(service: Service) -> APIRouter:
     )
     async def extend_labels(name: str, request: Request, response: Response) -> ExtendAnswer:
         """Adds labels, learned from examples where there are any. The old labels' odds stay what they are."""
-        author = admins.authorize(request.headers)
+        author = access.authorize(request.headers, name)
         served = service.catalog.served(name)
         with recorded(service.metrics, request.scope, name, "extend"):
             async with Patience(service.settings.default_deadline_ms, allowed_ms(request.scope)) as patience:
@@ -105,8 +107,9 @@ def labels_router(service: Service) -> APIRouter:
             idempotency_key=key,
             request_digest=digest,
         )
-        served = await service.versions.append(served.name, new, served.label_set.version)
-        return _extend_answer(_answer(service, served, response), asked, extension)
+        extended = await service.versions.append(served.name, new, served.label_set.version)
+        audit("labels added", author, extended, served.label_set.version, request)
+        return _extend_answer(_answer(service, extended, response), asked, extension)
 
     async def _again(
         served: ServedModel, asked: ExtendRequest, replay: Replay, digest: str, response: Response
@@ -148,14 +151,30 @@ def labels_router(service: Service) -> APIRouter:
     )
     async def activate_version(name: str, version: int, request: Request, response: Response) -> LabelSetAnswer:
         """Lets another label version answer: back, or forward again."""
-        admins.authorize(request.headers)
+        author = access.authorize(request.headers, name)
         served = service.catalog.served(name)
         with recorded(service.metrics, request.scope, name, "activate"):
             matched = _check_match(service, served, request)
             expected = served.label_set.version if matched else None
-            return _answer(service, await service.versions.activate(name, version, expected), response)
+            activated = await service.versions.activate(name, version, expected)
+            audit("version activated", author, activated, served.label_set.version, request)
+            return _answer(service, activated, response)
 
     return router
+
+
+def audit(what: str, who: str, served: ServedModel, before: int, request: Request) -> None:
+    """A line for every change, at a level that is always logged."""
+    log.critical(
+        "audit",
+        what=what,
+        who=who,
+        model=served.name,
+        old_version=before,
+        new_version=served.label_set.version,
+        client=request.client.host if request.client else None,
+        request_id=request.scope.get("vitrine.request_id"),
+    )
 
 
 class UnderWayKeys:
