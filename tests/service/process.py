@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +47,13 @@ class ServerProcess:
             assert self.process.poll() is None, self.lines
             time.sleep(0.02)
         raise AssertionError((event, self.lines))
+
+    def has_logged(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 5) -> bool:
+        """Whether such a line is there, or comes: a thread reads them a little after they were written."""
+        until = time.monotonic() + seconds
+        while not any(map(wanted, list(self.lines))) and time.monotonic() < until:
+            time.sleep(0.02)
+        return any(map(wanted, list(self.lines)))
 
     def wait_loaded(self) -> None:
         self._wait_for("loaded")

@@ -99,7 +99,7 @@ def test_a_classifier_that_breaks_gives_500_with_the_id_to_look_for_in_the_log(c
     body = failed.json()
     assert body["request_id"] == failed.headers["x-request-id"]
     assert "told to" not in failed.text
-    assert any(line.get("request_id") == body["request_id"] and "trace" in line for line in server.lines)
+    assert server.has_logged(lambda line: line.get("request_id") == body["request_id"] and "trace" in line)
 
 
 def test_out_of_memory_is_answered_by_smaller_batches(client):
