@@ -90,7 +90,7 @@ async def test_sigterm_under_load_loses_nothing(store: Path) -> None:
 
 @pytest.mark.long
 async def test_sigterm_under_load_loses_nothing_twenty_times(store: Path) -> None:
-    answered = sum(len((await cycle(store)).statuses) for _ in range(20))
+    answered = sum([len((await cycle(store)).statuses) for _ in range(20)])
     assert answered > 20 * 3 * CLIENTS
 
 
