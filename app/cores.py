@@ -131,7 +131,7 @@ class Cores:
 MEASURED_SIZES = (8, 64, 256)
 MEASUREMENTS, MEASURING_S = 5, 0.1
 """As many as fit in the time, but one at least; the shortest counts."""
-WORTH_WHILE = 0.9
+WORTH_WHILE = 0.8
 """The share of one thread's time that other threads have to bring it down to: they keep others from their core."""
 LONG_S = 0.03
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+
+# The limit waits as torch does by itself, not as the service has it (app/__init__.py): libgomp's own default.
+os.environ["GOMP_SPINCOUNT"] = "300000"
 
 import torch
 from torch import Tensor
