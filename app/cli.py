@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -153,10 +154,11 @@ def explain(
     except (ValueError, ArchiveError, InvalidParameters) as error:
         fail(str(error))
     failed = False
-    for answer in explainer.explain(_with_progress(lines, "explain")):
-        failed = failed or "error" in answer
-        sys.stdout.write(orjson.dumps(answer).decode() + "\n")
-        files.add(answer)
+    with closing(explainer):
+        for answer in explainer.explain(_with_progress(lines, "explain")):
+            failed = failed or "error" in answer
+            sys.stdout.write(orjson.dumps(answer).decode() + "\n")
+            files.add(answer)
     try:
         files.write()
     except OSError as error:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from app.batch import Priority
 from app.errors import InvalidInstances, TooManyLabels
+from app.featurizer import featurize_all
 from app.label_schemas import ExtendRequest
 from app.prediction import featurize
 from app.served import OtherWork, ServedModel
@@ -123,7 +124,6 @@ def _check(served: ServedModel, labels: Sequence[str], targets: Sequence[Any]) -
 
 
 def _anchors(served: ServedModel, instances: Sequence[Any], count: int | None) -> list[Any]:
-    from app.featurizer import featurize_all  # noqa: PLC0415
     from models.anchors import COUNT, anchors_for  # noqa: PLC0415
 
     made = anchors_for(served.classifier, instances, count=COUNT if count is None else count)

@@ -49,9 +49,7 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto, cpu, cuda or cuda:N. auto takes the first CUDA device, else the CPU.",
     )
-    threads: int = Field(
-        0, ge=0, description="Threads of one tensor operation on the CPU; 0 takes the cores there are."
-    )
+    threads: int = Field(0, ge=0, description="Cores of the CPU that a batch may take; 0 takes those there are.")
     featurize_workers: int = Field(2, ge=1, le=64, description="Threads that turn instances into features.")
 
     max_batch_items: int = Field(64, ge=1, description="Instances in one batch.")

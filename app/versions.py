@@ -15,7 +15,7 @@ import structlog
 
 from app.catalog import Catalog, State
 from app.device import DeviceLane
-from app.errors import LabelStoreError, StaleVersion
+from app.errors import LabelStoreError, StaleVersion, VersionUnusable
 from app.label_store import ARCHIVE_VERSION, LabelStore, NewVersion
 from app.label_version import Version
 from app.served import ServedModel
@@ -107,7 +107,6 @@ class Versions:
 
 
 def _on_device(name: str, version: Version, own: LabelSet) -> LabelSet:
-    from app.errors import VersionUnusable  # noqa: PLC0415
     from models.head_tensors import with_head_tensors  # noqa: PLC0415 - seconds to import; the server answers meanwhile
 
     if version.labels[: len(own.labels)] != own.labels:
