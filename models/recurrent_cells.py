@@ -101,52 +101,32 @@ def _add(slopes: Slopes, time: int, carried: Tensor) -> None:
 
 
 @_scripted
-def tanh_forward(inputs: Inputs, weight: Tensor) -> Tensor:
-    """h = tanh(x + W h). Gives the states."""
+def simple_forward(inputs: Inputs, weight: Tensor, rectified: bool) -> Tensor:
+    """Elman, 1990: h = f(x + W h), with tanh for f, or rectified. Gives the states."""
     states = _new_gates(inputs)
     for time in range(states.size(0)):
         _fill(states[time], inputs, time)
         if time:
             states[time].baddbmm_(states[time - 1], weight)
-        states[time].tanh_()
+        if rectified:
+            states[time].relu_()
+        else:
+            states[time].tanh_()
     return states
 
 
 @_scripted
-def tanh_backward(slopes: Slopes, inputs: Inputs, weight: Tensor, states: Tensor) -> Tensor:
+def simple_backward(slopes: Slopes, inputs: Inputs, weight: Tensor, states: Tensor, rectified: bool) -> Tensor:
     found, room = _room(states, inputs)
     carried = torch.zeros_like(states[0])
     for back in range(states.size(0)):
         time = states.size(0) - 1 - back
         _add(slopes, time, carried)
         step = _step(found, room, inputs, time)
-        torch.ops.aten.tanh_backward(carried, states[time], grad_input=step)
-        torch.bmm(step, weight.transpose(1, 2), out=carried)
-        _collect(found, room, inputs, time)
-    return found
-
-
-@_scripted
-def relu_forward(inputs: Inputs, weight: Tensor) -> Tensor:
-    """h = max(0, x + W h). Gives the states."""
-    states = _new_gates(inputs)
-    for time in range(states.size(0)):
-        _fill(states[time], inputs, time)
-        if time:
-            states[time].baddbmm_(states[time - 1], weight)
-        states[time].relu_()
-    return states
-
-
-@_scripted
-def relu_backward(slopes: Slopes, inputs: Inputs, weight: Tensor, states: Tensor) -> Tensor:
-    found, room = _room(states, inputs)
-    carried = torch.zeros_like(states[0])
-    for back in range(states.size(0)):
-        time = states.size(0) - 1 - back
-        _add(slopes, time, carried)
-        step = _step(found, room, inputs, time)
-        torch.mul(carried, states[time] > 0, out=step)
+        if rectified:
+            torch.mul(carried, states[time] > 0, out=step)
+        else:
+            torch.ops.aten.tanh_backward(carried, states[time], grad_input=step)
         torch.bmm(step, weight.transpose(1, 2), out=carried)
         _collect(found, room, inputs, time)
     return found
@@ -273,17 +253,16 @@ class Cell(NamedTuple):
     """Where the states begin: zeros may stand before them."""
 
 
-def _unbiased(forward: Callable[..., Tensor | tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor, ...]]:
-    def run(inputs: Inputs, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        found = forward(inputs, weight)
-        return found if isinstance(found, tuple) else (found,)
-
-    return run
+def _simple(rectified: bool) -> Cell:
+    return Cell(
+        lambda inputs, weight, late: (simple_forward(inputs, weight, rectified),),
+        lambda slopes, inputs, weight, states: simple_backward(slopes, inputs, weight, states, rectified),
+    )
 
 
 CELLS = {
-    "RNN_TANH": Cell(_unbiased(tanh_forward), tanh_backward),
-    "RNN_RELU": Cell(_unbiased(relu_forward), relu_backward),
+    "RNN_TANH": _simple(rectified=False),
+    "RNN_RELU": _simple(rectified=True),
     "GRU": Cell(gru_forward, gru_backward, late_gates=1, states_from=1),
-    "LSTM": Cell(_unbiased(lstm_forward), lstm_backward),
+    "LSTM": Cell(lambda inputs, weight, late: lstm_forward(inputs, weight), lstm_backward),
 }
