@@ -112,7 +112,13 @@ class Catalog:
             log.exception("model failed")
         else:
             seconds = round(time.monotonic() - started, 3)
-            log.info("model ready", kind=entry.served.classifier.kind, seconds=seconds)
+            log.info(
+                "model ready",
+                kind=entry.served.classifier.kind,
+                seconds=seconds,
+                cores_alone=entry.served.spreading.alone.threads,
+                cores_batch=max(spread.parts for spread in entry.served.spreading.batches.values()),
+            )
 
     async def _loaded(self, entry: Entry) -> ServedModel:
         loop = asyncio.get_running_loop()
