@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -93,6 +94,13 @@ class Batcher:
     @property
     def queued_tokens(self) -> int:
         return sum(_tokens(queue) for queue in self._waiting())
+
+    def queued_by_model(self) -> Counter[str]:
+        """Instances that wait, by the name of their model."""
+        models = Counter[str]()
+        for queue in self._waiting():
+            models[next(iter(queue)).request.model] += len(queue)
+        return models
 
     @property
     def oldest_wait_s(self) -> float:

@@ -15,6 +15,7 @@ import torch
 from app import batch as batches
 from app.cores import Cores, Part, Spread, Spreading
 from app.errors import DeviceLost, OutOfMemory
+from app.memory import host_memory
 from models.classifier import Batch
 
 log = structlog.get_logger(__name__)
@@ -135,9 +136,9 @@ class DeviceLane:
         return 0.0 if since is None else time.monotonic() - since
 
     def memory(self) -> dict[str, int]:
-        """Bytes on the device by use; empty for a CPU."""
+        """Bytes on the device by use; those of the process for a CPU."""
         if self.device.type != "cuda":
-            return {}
+            return host_memory()
         return {
             "allocated": torch.cuda.memory_allocated(self.device),
             "reserved": torch.cuda.memory_reserved(self.device),

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -21,6 +31,8 @@ LAGS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 TOKENS = (16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144)
 RATIOS = (1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+VERBS = ("predict", "explain")
+OUTCOMES = ("ok", "invalid", "rejected", "expired", "cancelled", "failed")
 
 
 class Metrics:
@@ -29,9 +41,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         model, on = ("model",), self.registry
+        ProcessCollector(registry=on)
         self.requests = Counter(
             "vitrine_requests",
-            "Requests by outcome: ok, invalid, rejected, expired, cancelled, failed.",
+            f"Requests by outcome: {', '.join(OUTCOMES)}.",
             ("model", "verb", "outcome"),
             registry=on,
         )
@@ -69,6 +82,12 @@ class Metrics:
             "vitrine_out_of_memory_events", "Batches that the device had no memory for.", registry=on
         )
 
+    def begin(self, model: str) -> None:
+        """Start the counters of a model at 0: of one that appears with its first failure no rate would tell."""
+        for verb in VERBS:
+            for outcome in OUTCOMES:
+                self.requests.labels(model, verb, outcome)
+
     def observe_batch(self, report: BatchReport) -> None:
         batch = report.batch
         model = getattr(batch.work, "name", "")
@@ -96,11 +115,17 @@ class StateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         service = self.service
+        batcher, limits = service.batcher, service.batcher.limits
+        yield InfoMetricFamily("vitrine_build", "What runs.", value=_build())
         yield GaugeMetricFamily("vitrine_ready", "1 where the service is ready.", int(service.not_ready is None))
-        yield GaugeMetricFamily("vitrine_queue_items", "Instances that wait.", service.batcher.queued_items)
-        yield GaugeMetricFamily("vitrine_queue_tokens", "Tokens that wait.", service.batcher.queued_tokens)
+        yield GaugeMetricFamily("vitrine_queue_items", "Instances that wait.", batcher.queued_items)
+        yield GaugeMetricFamily("vitrine_queue_tokens", "Tokens that wait.", batcher.queued_tokens)
         yield GaugeMetricFamily(
-            "vitrine_batch_token_budget", "Padded tokens that a batch may hold now.", service.batcher.token_budget
+            "vitrine_queue_limit_items", "Instances of one model that may wait.", limits.queue_items
+        )
+        yield GaugeMetricFamily("vitrine_queue_limit_tokens", "Tokens of one model that may wait.", limits.queue_tokens)
+        yield GaugeMetricFamily(
+            "vitrine_batch_token_budget", "Padded tokens that a batch may hold now.", batcher.token_budget
         )
         memory = GaugeMetricFamily("vitrine_device_memory_bytes", "Memory of the device.", labels=("use",))
         for use, size in service.lane.memory().items():
@@ -110,20 +135,28 @@ class StateCollector(Collector):
 
     def _models(self) -> Iterator[Metric]:
         ready = GaugeMetricFamily("vitrine_model_ready", "1 where the model answers.", labels=("model",))
-        version = GaugeMetricFamily("vitrine_label_set_version", "The live label set.", labels=("model",))
+        live = GaugeMetricFamily("vitrine_label_set_version", "The live label set.", labels=("model",))
         labels = GaugeMetricFamily("vitrine_labels", "Labels of the live label set.", labels=("model",))
         refused = GaugeMetricFamily(
             "vitrine_label_version_refused", "1 where the store names a version that cannot be used.", labels=("model",)
         )
         info = InfoMetricFamily("vitrine_model", "What the model is.", labels=("model",))
+        queued = GaugeMetricFamily("vitrine_model_queue_items", "Instances of the model that wait.", labels=("model",))
+        queued_items = self.service.batcher.queued_by_model()
         for name, entry in self.service.catalog.entries.items():
+            queued.add_metric((name,), queued_items[name])
             ready.add_metric((name,), int(entry.served is not None))
             if entry.served:
                 classifier = entry.served.classifier
                 source = classifier.source
-                version.add_metric((name,), entry.served.label_set.version)
+                live.add_metric((name,), entry.served.label_set.version)
                 labels.add_metric((name,), len(entry.served.label_set.labels))
                 refused.add_metric((name,), int(name in self.service.versions.store.problems))
                 about = {"kind": classifier.kind, "library": source.library, "architecture": source.architecture}
                 info.add_metric((name,), about)
-        yield from (ready, version, labels, refused, info)
+        yield from (ready, live, labels, refused, info, queued)
+
+
+@cache
+def _build() -> dict[str, str]:
+    return {"version": version("vitrine"), "torch": version("torch"), "python": platform.python_version()}

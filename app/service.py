@@ -76,6 +76,8 @@ class Service:
     async def _load_store(self) -> None:
         paths = model_paths(self.settings.store)
         log.info("loading", models=len(paths), device=str(self.lane.device))
+        for name in paths:
+            self.metrics.begin(name)
         try:
             await self.catalog.load_all(paths)
         except DeviceLost:

@@ -3,50 +3,12 @@
 import re
 from pathlib import Path
 
-import pytest
 import yaml
 
-from app.service import Service
 from app.settings import Settings
-from tests.service.tiny import load_tiny, write_tiny
 
-pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-ALERTS = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())
-RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
-async def metric_names(tmp_path):
-    write_tiny(tmp_path, "mood", labels=["good", "bad"])
-    service = Service(Settings(store=tmp_path, device="cpu", threads=1), load_tiny)
-    await service.start()
-    families = re.findall(r"^# TYPE (\S+) (\S+)", service.metrics.exposition().decode(), re.MULTILINE)
-    await service.close()
-    return {name for name, _ in families} | {f"{name}_bucket" for name, kind in families if kind == "histogram"}
-
-
-async def test_alerts_use_metrics_that_exist(metric_names):
-    used = {name for rule in RULES for name in re.findall(r"\bvitrine_\w+", rule["expr"])}
-    assert len(used) >= 5
-    assert used <= metric_names
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_every_alert_says_what_to_do(rule):
-    assert rule["labels"]["severity"] in {"warning", "critical"}
-    assert {"summary", "action"} <= set(rule["annotations"])
-
-
-def test_the_queue_alert_knows_the_default_limit():
-    (rule,) = (rule for rule in RULES if rule["alert"] == "VitrineQueueNearLimit")
-    assert rule["expr"].endswith(f" {Settings().max_queue_items}")
 
 
 def test_compose_gives_settings_that_exist_and_time_to_drain():
