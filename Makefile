@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test test-fault lint bench docs lock clean
+.PHONY: help install install-dev serve test test-browser test-fault lint bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ serve: install ## serve the model store at 127.0.0.1:8000 (makes the demo store 
 test: install-dev ## run the tests
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest
+
+test-browser: install-dev ## the playground in a real browser (needs chromium)
+	@echo "==> opening the playground"
+	@$(BIN)/python -m pytest tests/browser
 
 test-fault: install-dev ## the tests that cause faults, the long ones too (minutes)
 	@echo "==> causing faults"

@@ -14,6 +14,7 @@ from app.api.explain import EXPLAIN_PATH, ExplainEndpoint
 from app.api.health import health_router
 from app.api.labels import labels_router
 from app.api.native import PREDICT_PATH, PredictEndpoint, native_router
+from app.api.playground import playground_routes
 from app.catalog import Load
 from app.middleware import BodyLimit, RequestContext, RequireKey
 from app.problems import add_problem_handlers
@@ -37,6 +38,8 @@ def create_app(settings: Settings | None = None, *, load: Load | None = None) ->
     app.state.service = service
     app.router.routes.append(Route(PREDICT_PATH, PredictEndpoint(service), methods=["POST"], name="predict"))
     app.router.routes.append(Route(EXPLAIN_PATH, ExplainEndpoint(service), methods=["POST"], name="explain"))
+    if service.settings.playground:
+        app.router.routes.extend(playground_routes())
     app.include_router(native_router(service))
     access = Access(service.settings)
     app.include_router(labels_router(service, access))

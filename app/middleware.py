@@ -112,7 +112,9 @@ class RequireKey:
         await self.app(scope, receive, send)
 
 
-OPEN = re.compile(r"/|/docs|/redoc|/openapi\.json|/metrics|/health/startup|/v2/health/(live|ready)")
+OPEN = re.compile(
+    r"/|/playground/\w+/[\w.-]+|/docs|/redoc|/openapi\.json|/metrics|/health/startup|/v2/health/(live|ready)"
+)
 MODEL = re.compile(r"/v[12]/models/([^/:]+)")
 
 

@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
     access_log: bool = Field(True, description="Log a line for each request.")
+    playground: bool = Field(True, description="Show the playground to browsers at /.")
 
     max_archive_bytes: int = Field(8 * GiB, ge=1, description="Length of one archive file, in bytes.")
     max_unpacked_bytes: int = Field(16 * GiB, ge=1, description="Length of what one archive unpacks to, in bytes.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -81,7 +82,8 @@ def native_router(service: Service) -> APIRouter:
     )
     async def get_model(name: str) -> ModelDetails:
         """What a model is, what it reads and what it can say."""
-        return details(service.catalog.entry(name))
+        # What explains imports the families of classifiers, which takes seconds the first time.
+        return await asyncio.to_thread(details, service.catalog.entry(name))
 
     return router
 
@@ -96,6 +98,8 @@ def details(entry: Entry) -> ModelDetails:
         return ModelDetails(**base)
     classifier, label_set = entry.served.classifier, entry.served.label_set
     inputs, source = classifier.inputs, classifier.source
+    from models.explanations import methods_of  # noqa: PLC0415  (see where it is called)
+
     return ModelDetails(
         **base,
         kind=classifier.kind,
@@ -107,6 +111,7 @@ def details(entry: Entry) -> ModelDetails:
         instance_schema=dict(inputs.json_schema),
         example=dict(inputs.example),
         text_input=inputs.text_input,
+        explain_methods=list(methods_of(classifier)),
         source=ModelSource(library=source.library, versions=source.versions, architecture=source.architecture),
         parameters=classifier.parameters,
         size_bytes=classifier.size_bytes,
