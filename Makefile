@@ -67,7 +67,8 @@ docs: install ## write the pages that are made from the code
 
 lock: ## resolve pyproject.toml into the two lock files (needs uv)
 	@uv pip compile --quiet pyproject.toml --python-version 3.11 --no-annotate --no-header \
-	    --no-emit-package pytest --no-emit-package pluggy --no-emit-package iniconfig -o requirements.lock
+	    --no-emit-package pytest --no-emit-package pluggy --no-emit-package iniconfig \
+	    --no-emit-package protobuf -o requirements.lock
 	@uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --no-annotate --no-header \
 	    -o requirements-dev.lock
 

@@ -9,6 +9,8 @@ from enum import Enum
 from functools import reduce
 from typing import Any, Protocol
 
+from app.stages import TIMED
+
 Shape = tuple[tuple[int, int], ...]
 """(number of texts, tokens of the longest text), one pair for each input of an instance."""
 
@@ -39,11 +41,12 @@ class Work(Protocol):
 class Request:
     """The rows of one request to a model, as they come in."""
 
-    __slots__ = ("answer", "arrived", "missing", "model", "rows")
+    __slots__ = ("answer", "arrived", "missing", "model", "rows", "timed")
 
     def __init__(self, size: int, arrived: float, model: str = "") -> None:
         self.model = model
         self.arrived = arrived
+        self.timed = TIMED.get()
         self.rows: list[Any] = [None] * size
         self.missing = set(range(size))
         self.answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()

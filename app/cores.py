@@ -12,6 +12,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
@@ -91,7 +92,7 @@ class Cores:
         first, *others = parts
         if self._others is None or not others:
             return run(first)
-        futures = [self._others.submit(run, part) for part in others]
+        futures = [self._others.submit(copy_context().run, run, part) for part in others]
         try:
             rows = run(first)
         finally:

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -16,6 +17,7 @@ from app import batch as batches
 from app.cores import Cores, Part, Spread, Spreading
 from app.errors import DeviceLost, OutOfMemory
 from app.memory import host_memory
+from app.stages import stage
 from models.classifier import Batch
 
 log = structlog.get_logger(__name__)
@@ -65,8 +67,9 @@ class DeviceLane:
 
     async def execute(self, batch: batches.Batch) -> Sequence[Any]:
         """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised."""
-        collated = self._collate_thread.submit(self._collate, batch)
-        return await asyncio.wrap_future(self._device_thread.submit(self._timed, self._run, batch, collated))
+        collated = self._collate_thread.submit(copy_context().run, self._collate, batch)
+        run = self._device_thread.submit(copy_context().run, self._timed, self._run, batch, collated)
+        return await asyncio.wrap_future(run)
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Anything else that touches the device: loading, say."""
@@ -78,11 +81,12 @@ class DeviceLane:
 
     def _collate(self, batch: batches.Batch) -> Collated:
         work = _work(batch)
-        if self.device.type == "cuda":
-            return work.collate(batch.payloads).pin()
-        tokens = [item.tokens for item in batch.items]
-        spread = work.spreading.of(tokens)
-        return spread, self._cores.collate(work, batch.payloads, tokens, spread)
+        with stage("collate"):
+            if self.device.type == "cuda":
+                return work.collate(batch.payloads).pin()
+            tokens = [item.tokens for item in batch.items]
+            spread = work.spreading.of(tokens)
+            return spread, self._cores.collate(work, batch.payloads, tokens, spread)
 
     def _run(self, batch: batches.Batch, future: Future[Collated]) -> Sequence[Any]:
         if not batch.wanted:

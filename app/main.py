@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 
 from app.access import Access
@@ -22,6 +23,8 @@ from app.service import Service
 from app.settings import Settings
 
 DESCRIPTION = "Archived text classifiers, served."
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own sends the words of errors, which may quote an instance."""
 
 
 def create_app(settings: Settings | None = None, *, load: Load | None = None) -> FastAPI:
@@ -34,7 +37,7 @@ def create_app(settings: Settings | None = None, *, load: Load | None = None) ->
         yield
         await service.close()
 
-    app = FastAPI(title="Vitrine", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(title="Vitrine", version="0.1.0", description=DESCRIPTION, lifespan=lifespan, telemetry=NO_TELEMETRY)
     app.state.service = service
     app.router.routes.append(Route(PREDICT_PATH, PredictEndpoint(service), methods=["POST"], name="predict"))
     app.router.routes.append(Route(EXPLAIN_PATH, ExplainEndpoint(service), methods=["POST"], name="explain"))
@@ -49,6 +52,8 @@ def create_app(settings: Settings | None = None, *, load: Load | None = None) ->
         app.add_middleware(RequireKey, access=access)
     app.add_middleware(BodyLimit, limit=service.settings.max_request_bytes)
     app.add_middleware(RequestContext, service=service)
+    if service.tracing:
+        app.add_middleware(service.tracing.middleware)
     add_problem_handlers(app)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI documents
     return app

@@ -64,7 +64,7 @@ class RequestContext:
             self._record(scope, status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = _route_template(scope)
+        route = route_template(scope)
         method = scope["method"] if scope["method"] in METHODS else "other"
         self.service.metrics.observe_http(method, route, status, seconds)
         if self.service.settings.access_log:
@@ -80,7 +80,7 @@ class RequestContext:
             )
 
 
-def _route_template(scope: Scope) -> str:
+def route_template(scope: Scope) -> str:
     """The path of the route, not of the request: a scanner must not make metrics."""
     if template := getattr(scope.get("route"), "path", None) or getattr(scope.get("endpoint"), "path", None):
         return str(template)

@@ -12,6 +12,7 @@ from app.batch import Priority
 from app.errors import InvalidInstances, Refusal, RequestTooLarge
 from app.served import ServedModel
 from app.service import Service
+from app.stages import stage
 from models.classifier import Features, padded_tokens
 from models.errors import InvalidInstance
 
@@ -54,7 +55,8 @@ async def featurize(
     if refusals:
         raise InvalidInstances(refusals)
     started = time.perf_counter()
-    outcomes = await service.featurizer.featurize(served.classifier, instances)
+    with stage("featurize"):
+        outcomes = await service.featurizer.featurize(served.classifier, instances)
     service.metrics.featurize_seconds.labels(served.name).observe(time.perf_counter() - started)
     features: list[Features] = []
     for index, outcome in enumerate(outcomes):

@@ -10,6 +10,7 @@ import torch
 
 from app.answers import Row
 from app.cores import Spreading
+from app.stages import stage
 from models.classifier import Batch, Classifier, Features, LabelSet, probabilities
 from models.errors import InvalidInstance
 
@@ -39,15 +40,18 @@ class ServedModel:
     @torch.inference_mode()
     def run(self, batch: Batch) -> list[Row | InvalidInstance]:
         """A row for each instance; InvalidInstance where its logits are not finite."""
-        logits = self.label_set.head(self.classifier.encode(batch)).float()  # (batch, num_labels)
-        # In float64, so that what is left beside a label that is all but certain keeps its odds.
-        scores = probabilities(logits.double(), self.classifier.multilabel)
-        return [
-            Row(one_scores, one_logits) if finite else InvalidInstance(NO_ANSWER)
-            for one_scores, one_logits, finite in zip(
-                scores.tolist(), logits.tolist(), logits.isfinite().all(dim=-1).tolist(), strict=True
-            )
-        ]
+        with stage("encode"):
+            vectors = self.classifier.encode(batch)  # (batch, dim)
+        with stage("head"):
+            logits = self.label_set.head(vectors).float()  # (batch, num_labels)
+            # In float64, so that what is left beside a label that is all but certain keeps its odds.
+            scores = probabilities(logits.double(), self.classifier.multilabel)
+            return [
+                Row(one_scores, one_logits) if finite else InvalidInstance(NO_ANSWER)
+                for one_scores, one_logits, finite in zip(
+                    scores.tolist(), logits.tolist(), logits.isfinite().all(dim=-1).tolist(), strict=True
+                )
+            ]
 
 
 @dataclass(frozen=True, eq=False)

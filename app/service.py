@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
@@ -25,6 +25,9 @@ from app.watchdog import watch_loop
 from models.archive_limits import ArchiveLimits
 from models.classifier import Classifier, LabelSet
 
+if TYPE_CHECKING:
+    from app.tracing import Tracing
+
 log = structlog.get_logger(__name__)
 
 
@@ -42,8 +45,9 @@ class Service:
         self.settings = settings
         self.metrics = Metrics()
         self.lane = DeviceLane(choose_device(settings.device), settings.threads or available_cpus())
+        self.tracing = _tracing(settings)
         self.batcher = Batcher(
-            self.lane.execute,
+            self.tracing.traced(self.lane.execute) if self.tracing else self.lane.execute,
             _batch_limits(settings),
             on_batch=self.metrics.observe_batch,
             on_out_of_memory=self.metrics.out_of_memory.inc,
@@ -61,6 +65,8 @@ class Service:
         self._following: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._parts: list[Closable] = [self.featurizer, self.catalog, self.lane]
+        if self.tracing:
+            self._parts.append(self.tracing)
 
     def on_close(self, part: C) -> C:
         """A part that has threads of its own, which end with the service."""
@@ -160,6 +166,14 @@ def _batch_limits(settings: Settings) -> BatchLimits:
         queue_tokens=settings.max_queue_tokens,
         wait_s=settings.batch_wait_ms / 1000,
     )
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    if settings.otlp_endpoint is None:
+        return None
+    from app.tracing import Tracing  # noqa: PLC0415 - an optional extra
+
+    return Tracing(settings)
 
 
 def _loader(settings: Settings) -> Load:

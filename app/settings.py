@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
 
@@ -95,6 +96,15 @@ class Settings(BaseSettings):
     access_log: bool = Field(True, description="Log a line for each request.")
     playground: bool = Field(True, description="Show the playground to browsers at /.")
 
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Collector that traces are sent to over OTLP/HTTP, http://host:4318 say; without, none are made.",
+    )
+    trace_ratio: float = Field(
+        1.0, ge=0, le=1, description="Share of the requests that are traced, of those whose caller has not decided."
+    )
+
     max_archive_bytes: int = Field(8 * GiB, ge=1, description="Length of one archive file, in bytes.")
     max_unpacked_bytes: int = Field(16 * GiB, ge=1, description="Length of what one archive unpacks to, in bytes.")
 
@@ -118,6 +128,8 @@ class Settings(BaseSettings):
         self._at_most("max_archive_bytes", "max_unpacked_bytes", "an archive unpacks to no less than its length")
         if self.require_key and not (self.key_file or self.admin_keys):
             raise ValueError("require_key is set and there are no keys. Set key_file (`vitrine keys add` makes one).")
+        if self.otlp_endpoint and not find_spec("opentelemetry.sdk"):
+            raise ValueError("otlp_endpoint is set, and what makes traces is not there. pip install 'vitrine[otel]'.")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together. Set both, or neither.")
         if self.probe_port and self.probe_port == self.port:

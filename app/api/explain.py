@@ -17,6 +17,7 @@ from app.prediction import featurize
 from app.served import ServedModel
 from app.service import Service
 from app.slice_gate import SliceGate
+from app.stages import stage
 from app.wire import parse_json, require_json
 
 EXPLAIN_PATH = "/v1/models/{name}:explain"
@@ -39,7 +40,9 @@ class ExplainEndpoint(PredictEndpoint):
         settings = self.service.settings
         async with Patience(settings.default_deadline_ms, allowed_ms(scope)) as patience:
             require_json(scope)
-            request = parse_explain(parse_json(await patience.read(receive)))
+            body = await patience.read(receive)
+            with stage("parse"):
+                request = parse_explain(parse_json(body))
             if request.parameters.deadline_ms:
                 patience.allow(request.parameters.deadline_ms)
             patience.watch(receive)

@@ -18,6 +18,7 @@ from app.patience import Patience, allowed_ms
 from app.prediction import PredictOptions, predict
 from app.schemas import ModelDetails, ModelList, ModelSource, ModelSummary, PredictParameters, parse_predict
 from app.service import Service
+from app.stages import stage
 from app.wire import parse_json, require_json, send_json
 
 PREDICT_PATH = "/v1/models/{name}:predict"
@@ -36,12 +37,15 @@ class PredictEndpoint:
         served = self.service.catalog.served(scope["path_params"]["name"])
         with recorded(self.service.metrics, scope, served.name, self.verb):
             answer = await self._answer(served.name, scope, receive)
-        await send_json(send, 200, answer)
+        with stage("respond"):
+            await send_json(send, 200, answer)
 
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> dict[str, Any]:
         async with Patience(self.service.settings.default_deadline_ms, allowed_ms(scope)) as patience:
             require_json(scope)
-            request = parse_predict(parse_json(await patience.read(receive)))
+            body = await patience.read(receive)
+            with stage("parse"):
+                request = parse_predict(parse_json(body))
             if request.parameters.deadline_ms:
                 patience.allow(request.parameters.deadline_ms)
             patience.watch(receive)
