@@ -20,6 +20,9 @@ WORKDIR /srv/vitrine
 COPY requirements.lock ./
 RUN pip --python /opt/venv/bin/python install --quiet "${TORCH}" --constraint requirements.lock
 RUN pip --python /opt/venv/bin/python install --quiet --no-deps --requirement requirements.lock
+# For traces: OTEL="opentelemetry-sdk opentelemetry-exporter-otlp-proto-http".
+ARG OTEL
+RUN [ -z "${OTEL}" ] || pip --python /opt/venv/bin/python install --quiet ${OTEL} --constraint requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY models models
 COPY app app

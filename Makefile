@@ -3,12 +3,13 @@
 PYTHON ?= python3.11
 # What pip is asked for as torch; "torch==2.13.0+cpu" with PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS picks a CPU build.
 TORCH ?= torch==2.13.0
+OTEL   := opentelemetry-sdk opentelemetry-exporter-otlp-proto-http
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test test-browser test-fault lint bench docs lock clean
+.PHONY: help install install-dev install-otel serve test test-browser test-fault lint bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@echo "==> installing the pinned packages of requirements-dev.lock"
 	@$(PIP) install --quiet --no-deps --requirement requirements-dev.lock
 	@touch $@
+
+install-otel: install ## the same, with what sends traces (docs/observability.md)
+	@$(PIP) install --quiet $(OTEL) --constraint requirements.lock
 
 serve: install ## serve the model store at 127.0.0.1:8000 (makes the demo store when it is empty)
 	@echo "==> serving ./store at http://127.0.0.1:8000 (Ctrl-C stops it)"

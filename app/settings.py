@@ -129,7 +129,7 @@ class Settings(BaseSettings):
         if self.require_key and not (self.key_file or self.admin_keys):
             raise ValueError("require_key is set and there are no keys. Set key_file (`vitrine keys add` makes one).")
         if self.otlp_endpoint and not find_spec("opentelemetry.sdk"):
-            raise ValueError("otlp_endpoint is set, and what makes traces is not there. pip install 'vitrine[otel]'.")
+            raise ValueError("otlp_endpoint is set, and what makes traces is not there. `make install-otel` adds it.")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together. Set both, or neither.")
         if self.probe_port and self.probe_port == self.port:

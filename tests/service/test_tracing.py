@@ -185,4 +185,4 @@ def test_without_the_extra_the_setting_says_what_to_do(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert "pip install 'vitrine[otel]'" in done.stderr
+    assert "make install-otel" in done.stderr
