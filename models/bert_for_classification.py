@@ -1,7 +1,7 @@
 """AllenNLP 0.8 - 0.9's BertForClassification: a linear layer over BERT's pooled first position."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
@@ -15,6 +15,7 @@ from models.allennlp_compat import (
     TextFieldTensors,
     Vocabulary,
 )
+from models.bert_encoder import pooled, runs_packed
 
 
 def bert_from_hub(name: str) -> BertModel:
@@ -64,9 +65,10 @@ class BertForClassification(Model):
         pieces = tokens[self._index]
         # (batch, pieces); a piece whose id is that of padding is not attended to, wherever it stands
         mask = (pieces["ids"] != 0).long()
-        # (batch, hidden_size)
-        pooled = self.bert_model(input_ids=pieces["ids"], token_type_ids=pieces["type_ids"], attention_mask=mask)[1]
-        return self._dropout(pooled)
+        if not self.training and runs_packed(self.bert_model.config):
+            return pooled(self.bert_model, pieces["ids"], mask, pieces["type_ids"])
+        output = self.bert_model(input_ids=pieces["ids"], token_type_ids=pieces["type_ids"], attention_mask=mask)
+        return cast(Tensor, self._dropout(output.pooler_output))
 
     def forward(self, tokens: TextFieldTensors, label: Tensor | None = None) -> dict[str, Tensor]:
         """(batch, pieces) ids and (batch,) label indices.

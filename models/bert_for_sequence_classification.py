@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from models.bert_encoder import pooled, runs_packed
 
 Reduction = Literal["none", "mean", "sum"]
 Texts = str | Sequence[str]
@@ -43,6 +45,9 @@ class BERTForSequenceClassification(nn.Module):
         inputs_embeds: Tensor | None = None,
     ) -> Tensor:
         """What the classifier sees: (batch, length) ids or (batch, length, hidden) embeddings -> (batch, hidden)."""
+        plain = position_ids is None and inputs_embeds is None and not self.training
+        if plain and input_ids is not None and attention_mask is not None and runs_packed(self.config):
+            return pooled(self.bert, input_ids, attention_mask, token_type_ids)
         output = self.bert(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -50,8 +55,7 @@ class BERTForSequenceClassification(nn.Module):
             position_ids=position_ids,
             inputs_embeds=inputs_embeds,
         )
-        pooled: Tensor = self.dropout(output.pooler_output)
-        return pooled
+        return cast(Tensor, self.dropout(output.pooler_output))
 
     def forward(
         self,
