@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-otel serve test test-browser test-fault lint bench docs lock clean
+.PHONY: help install install-dev install-otel clients serve test test-browser test-fault lint bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,15 @@ serve: install ## serve the model store at 127.0.0.1:8000 (makes the demo store 
 	@echo "==> serving ./store at http://127.0.0.1:8000 (Ctrl-C stops it)"
 	@$(BIN)/vitrine serve --store store --demo
 
-test: install-dev ## run the tests
+clients: build/clients/.installed ## install the clients that tests/conformance tries, in an environment of their own
+
+build/clients/.installed: tests/conformance/clients.lock
+	@echo "==> installing tritonclient and kserve in build/clients"
+	@$(PYTHON) -m venv build/clients
+	@build/clients/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $<
+	@touch $@
+
+test: install-dev clients ## run the tests
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest
 
@@ -75,6 +83,8 @@ lock: ## resolve pyproject.toml into the two lock files (needs uv)
 	    --no-emit-package protobuf -o requirements.lock
 	@uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --no-annotate --no-header \
 	    -o requirements-dev.lock
+	@uv pip compile --quiet tests/conformance/clients.in --python-version 3.11 --no-annotate --no-header \
+	    -o tests/conformance/clients.lock
 
 clean: ## remove the virtual environment and caches (the store stays)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -1,6 +1,7 @@
 """Which classifier and label set is live, by name. A bad archive never stops the others.
 
-LOADING ──► READY ──► READY (another label set is published)
+LOADING ──► READY ──► READY (another label set is published, or it is loaded again)
+   │          └─────► UNLOADED ──► LOADING
    └──────► FAILED (with its reason; final until it is loaded again)
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,7 +21,17 @@ import structlog
 from app.batch import Priority, volume
 from app.batching import Batcher
 from app.device import DeviceLane
-from app.errors import DeviceLost, ModelFailed, ModelLoading, OutOfMemory, ShuttingDown, UnknownModel
+from app.errors import (
+    DeviceLost,
+    LoadFailed,
+    ModelFailed,
+    ModelLoading,
+    ModelUnloaded,
+    OutOfMemory,
+    Overloaded,
+    ShuttingDown,
+    UnknownModel,
+)
 from app.served import ServedModel
 from models.archive import archive_checksum
 from models.classifier import Classifier, LabelSet
@@ -37,6 +49,7 @@ class State(Enum):
     LOADING = "LOADING"
     READY = "READY"
     FAILED = "FAILED"
+    UNLOADED = "UNLOADED"
 
 
 @dataclass
@@ -48,19 +61,31 @@ class Entry:
     base: str = ""
     served: ServedModel | None = None
     reason: str | None = None
+    unloaded: bool = False
 
     @property
     def state(self) -> State:
+        if self.unloaded:
+            return State.UNLOADED
         if self.served:
             return State.READY
         return State.FAILED if self.reason else State.LOADING
 
 
 class Catalog:
-    """`entries` by name. Only the event loop changes them."""
+    """`entries` by name. Only the event loop changes them. `on_live` is called with each that begins to answer."""
 
-    def __init__(self, load: Load, lane: DeviceLane, batcher: Batcher, restore: Restore | None = None) -> None:
+    def __init__(
+        self,
+        load: Load,
+        lane: DeviceLane,
+        batcher: Batcher,
+        restore: Restore | None = None,
+        on_live: Callable[[str], None] = lambda name: None,
+    ) -> None:
         self.entries: dict[str, Entry] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._on_live = on_live
         self._load = load
         self._restore = restore or _own_label_set
         self._lane = lane
@@ -74,32 +99,85 @@ class Catalog:
         return self.entries[name]
 
     def served(self, name: str) -> ServedModel:
-        """Raises UnknownModel, ModelLoading, ModelFailed."""
+        """Raises UnknownModel, ModelLoading, ModelFailed, ModelUnloaded."""
         entry = self.entry(name)
         if entry.served:
             return entry.served
+        if entry.unloaded:
+            raise ModelUnloaded(name)
         if entry.reason:
             raise ModelFailed(f"The model {name!r} could not be loaded: {entry.reason}")
         raise ModelLoading(f"The model {name!r} is being loaded. Try again in a moment.")
 
-    def publish(self, name: str, label_set: LabelSet) -> ServedModel:
-        """From the next request on, `label_set` answers. Raises UnknownModel, ModelLoading, ModelFailed."""
-        served = replace(self.served(name), label_set=label_set)
-        self.entries[name].served = served
+    def publish(self, name: str, label_set: LabelSet, over: Classifier | None = None) -> ServedModel:
+        """From the next request on, `label_set` answers; not where another classifier than `over` does by now.
+
+        Raises UnknownModel, ModelLoading, ModelFailed, ModelUnloaded.
+        """
+        served = self.served(name)
+        if over is not None and served.classifier is not over:
+            return served
+        self.entries[name].served = served = replace(served, label_set=label_set)
         return served
+
+    @property
+    def loading(self) -> bool:
+        """True while a model is being loaded."""
+        return any(lock.locked() for lock in self._locks.values())
 
     async def load_all(self, paths: dict[str, Path]) -> None:
         """One after the other; what fails is kept as FAILED. Raises DeviceLost."""
-        entries = [Entry(name, path) for name, path in paths.items()]
-        self.entries.update((entry.name, entry) for entry in entries)
-        for number, entry in enumerate(entries, start=1):
-            await self._load_entry(entry, log.bind(model=entry.name, progress=f"{number}/{len(entries)}"))
+        self.entries.update((name, Entry(name, path)) for name, path in paths.items())
+        for number, (name, path) in enumerate(paths.items(), start=1):
+            async with self._locks[name]:
+                progress = log.bind(model=name, progress=f"{number}/{len(paths)}")
+                self._serve(await self._load_entry(Entry(name, path), progress))
 
-    async def _load_entry(self, entry: Entry, log: structlog.typing.FilteringBoundLogger) -> None:
+    async def load(self, name: str, path: Path) -> ServedModel:
+        """Loads a model, again where it is; what answered before does so until then, and on where this fails.
+
+        Raises LoadFailed, Overloaded, DeviceLost, ShuttingDown.
+        """
+        async with self._locks[name]:
+            before = self.entries.get(name)
+            answers_on = before is not None and before.served is not None
+            if not answers_on:
+                self.entries[name] = Entry(name, path)
+            try:
+                entry = await self._load_entry(Entry(name, path), log.bind(model=name))
+            except BaseException:
+                self._put_back(name, before)
+                raise
+            if entry.served:
+                self._serve(entry)
+                return entry.served
+            if not answers_on:
+                self.entries[name] = entry
+            raise LoadFailed(name, entry.reason or "", answers_on=answers_on)
+
+    def _put_back(self, name: str, before: Entry | None) -> None:
+        if before:
+            self.entries[name] = before
+        else:
+            del self.entries[name]
+
+    async def unload(self, name: str) -> None:
+        """No request is answered from now on; those that have begun are. Raises UnknownModel."""
+        async with self._locks[name]:
+            self.entries[name] = Entry(name, self.entry(name).path, unloaded=True)
+            log.info("model unloaded", model=name)
+
+    def _serve(self, entry: Entry) -> None:
+        self.entries[entry.name] = entry
+        if entry.served:
+            self._on_live(entry.name)
+
+    async def _load_entry(self, entry: Entry, log: structlog.typing.FilteringBoundLogger) -> Entry:
+        """The entry, READY or FAILED. Raises DeviceLost, Overloaded, ShuttingDown."""
         started = time.monotonic()
         try:
             entry.served = await self._loaded(entry)
-        except (DeviceLost, ShuttingDown):
+        except (DeviceLost, Overloaded, ShuttingDown):
             raise
         except ArchiveError as error:
             entry.reason = f"{error.member}: {error.reason}" if error.member else error.reason
@@ -119,6 +197,7 @@ class Catalog:
                 cores_alone=entry.served.spreading.alone.threads,
                 cores_batch=max(spread.parts for spread in entry.served.spreading.batches.values()),
             )
+        return entry
 
     async def _loaded(self, entry: Entry) -> ServedModel:
         loop = asyncio.get_running_loop()

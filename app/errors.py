@@ -17,6 +17,8 @@
     │   └── AdminOff                   nobody may
     ├── UnderWay                       a request with this idempotency key has not ended yet
     ├── UnknownModel                   no model of that name
+    ├── ModelUnloaded                  there is one, and it was unloaded
+    ├── LoadFailed                     loading it was asked for, and its archive is not one that can be
     ├── Unavailable                    try again later
     │   ├── Overloaded                 the queue is full
     │   ├── ModelLoading               the model is not ready yet
@@ -157,6 +159,17 @@ class UnknownModel(ServiceError):
         return {"available": list(self.available)}
 
 
+class ModelUnloaded(ServiceError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The model {name!r} is not loaded. POST /v2/repository/models/{name}/load loads it.")
+
+
+class LoadFailed(ServiceError):
+    def __init__(self, name: str, reason: str, *, answers_on: bool) -> None:
+        still = " What was loaded before answers on." if answers_on else ""
+        super().__init__(f"The model {name!r} could not be loaded: {reason}{still}")
+
+
 class Unavailable(ServiceError):
     """Try again after `retry_after` seconds."""
 
@@ -190,7 +203,7 @@ class LabelStoreError(ServiceError):
 
 
 class UnknownVersion(LabelStoreError):
-    def __init__(self, model: str, number: int, available: Sequence[int]) -> None:
+    def __init__(self, model: str, number: int | str, available: Sequence[int]) -> None:
         super().__init__(f"{model!r} has no label version {number}. Available: {', '.join(map(str, available))}.")
         self.available = available
 
@@ -287,6 +300,8 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     NotAllowed: Answer(403, "forbidden", "Forbidden"),
     UnderWay: Answer(409, "under_way", "Under way", retry_after=1),
     UnknownModel: Answer(404, "unknown_model", "Unknown model"),
+    ModelUnloaded: Answer(404, "model_unloaded", "Model not loaded"),
+    LoadFailed: Answer(422, "load_failed", "Model cannot be loaded"),
     Unavailable: Answer(503, "unavailable", "Unavailable"),
     Overloaded: Answer(429, "overloaded", "Overloaded"),
     ModelLoading: Answer(503, "model_loading", "Model loading"),

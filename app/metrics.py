@@ -20,6 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.batch import BatchReport
+from app.statistics import Tallies, Total
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -40,6 +41,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.tallies = Tallies()
         model, on = ("model",), self.registry
         ProcessCollector(registry=on)
         self.requests = Counter(
@@ -92,6 +94,7 @@ class Metrics:
         batch = report.batch
         model = getattr(batch.work, "name", "")
         padded = batch.padded_tokens
+        self.tallies[model].add_batch(report)
         self.queue_seconds.labels(model).observe(report.queued_s)
         self.forward_seconds.labels(model).observe(report.ran_s)
         self.batch_items.labels(model).observe(len(batch.items))
@@ -101,6 +104,12 @@ class Metrics:
     def observe_http(self, method: str, route: str, status: int, seconds: float) -> None:
         self.http_requests.labels(method, route, status).inc()
         self.http_seconds.labels(route).observe(seconds)
+
+    def featurized(self, model: str) -> Total:
+        """Requests of a model that were featurized."""
+        name, labels = "vitrine_featurize_duration_seconds", {"model": model}
+        count, seconds = (self.registry.get_sample_value(f"{name}_{of}", labels) for of in ("count", "sum"))
+        return Total(int(count or 0), seconds or 0.0)
 
     def exposition(self) -> bytes:
         """The Prometheus text format."""

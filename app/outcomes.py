@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +17,7 @@ OUTCOMES = {429: "rejected", 499: "cancelled", 504: "expired"}
 @contextmanager
 def recorded(metrics: Metrics, scope: Scope, model: str, verb: str) -> Iterator[None]:
     """The block is the request."""
-    outcome = "failed"
+    outcome, started = "failed", time.perf_counter()
     try:
         yield
         outcome = "ok"
@@ -26,4 +27,8 @@ def recorded(metrics: Metrics, scope: Scope, model: str, verb: str) -> Iterator[
         raise
     finally:
         metrics.requests.labels(model, verb, outcome).inc()
-        scope.setdefault("vitrine.log", {}).update(model=model, outcome=outcome)
+        said = scope.setdefault("vitrine.log", {})
+        said.update(model=model, outcome=outcome)
+        if verb == "predict":
+            seconds, instances = time.perf_counter() - started, said.get("instances", 0)
+            metrics.tallies[model].add_request(seconds, instances, succeeded=outcome == "ok")

@@ -68,7 +68,7 @@ class ModelSource(BaseModel):
 class ModelSummary(BaseModel):
     name: str
     ready: bool
-    state: Literal["LOADING", "READY", "FAILED"]
+    state: Literal["LOADING", "READY", "FAILED", "UNLOADED"]
     reason: str | None = Field(None, description="Why it failed.")
 
 

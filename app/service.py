@@ -53,7 +53,9 @@ class Service:
             on_out_of_memory=self.metrics.out_of_memory.inc,
             on_device_lost=self._lose_device,
         )
-        self.catalog = Catalog(load or _loader(settings), self.lane, self.batcher, self._restore)
+        self.catalog = Catalog(
+            load or _loader(settings), self.lane, self.batcher, self._restore, self.metrics.tallies.start
+        )
         self.versions = Versions(LabelStore(settings.store), self.catalog, self.lane)
         self.featurizer = Featurizer(settings.featurize_workers)
         self.metrics.registry.register(StateCollector(self))
@@ -134,7 +136,7 @@ class Service:
     @property
     def busy(self) -> bool:
         """True while a thread is at the device or loads a model."""
-        return bool(self.lane.busy_s) or not self.loaded
+        return bool(self.lane.busy_s) or not self.loaded or self.catalog.loading
 
     async def close(self) -> None:
         """Answer what was admitted, then let go of the threads."""

@@ -15,7 +15,7 @@ import structlog
 
 from app.catalog import Catalog, State
 from app.device import DeviceLane
-from app.errors import LabelStoreError, StaleVersion, VersionUnusable
+from app.errors import LabelStoreError, ModelUnloaded, StaleVersion, VersionUnusable
 from app.label_store import ARCHIVE_VERSION, LabelStore, NewVersion
 from app.label_version import Version
 from app.served import ServedModel
@@ -53,6 +53,10 @@ class Versions:
         """Makes a version answer that is there. Raises what LabelStore.activate does."""
         return await self._whatever_happens(self._activate(name, number, expected))
 
+    async def refresh(self, name: str) -> ServedModel:
+        """Serves what the store says answers now."""
+        return await self._serve_active(name)
+
     async def follow(self, seconds: float) -> None:
         """Serves what other processes publish. Ends with its task."""
         while True:
@@ -60,6 +64,8 @@ class Versions:
             for name in [entry.name for entry in self._catalog.entries.values() if entry.state is State.READY]:
                 try:
                     await self._serve_active(name)
+                except ModelUnloaded:
+                    continue
                 except LabelStoreError as error:
                     log.warning("label version refused", model=name, reason=error.detail)
                 except Exception:
@@ -96,7 +102,7 @@ class Versions:
                 return served  # a file that was damaged since must not take away what answers
             label_set = await self._label_set(name, number, base, served.classifier)
             log.info("label set published", model=name, version=number, labels=len(label_set.labels))
-            return self._catalog.publish(name, label_set)
+            return self._catalog.publish(name, label_set, served.classifier)
 
     async def _label_set(self, name: str, number: int, base: str, classifier: Classifier) -> LabelSet:
         """Raises UnknownVersion, VersionUnusable."""

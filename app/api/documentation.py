@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from app.api.v2.schemas import ChangeRequest, IndexRequest, InferRequest, InferResponse
 from app.errors import ANSWERS, ROUTER_CODES, UNEXPECTED
 from app.explain_schemas import ExplainRequest, ExplainResponse
 from app.label_schemas import ExtendRequest
@@ -15,6 +16,7 @@ from app.schemas import PredictRequest, PredictResponse, Problem
 
 REFERENCE = "#/components/schemas/{model}"
 
+BINARY = "application/octet-stream"
 PREDICT_STATUSES = (400, 404, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
@@ -37,7 +39,8 @@ def body_of(model: type) -> dict[str, Any]:
     return {"required": True, "content": _json_body(model)}
 
 
-def _operation(name: str, description: str, request: type, response: type) -> dict[str, Any]:
+def _operation(name: str, description: str, request: type, response: type, *parameters: str) -> dict[str, Any]:
+    """`parameters` are those of the path besides the model's name."""
     answers = {
         str(status): {"description": _description(status), "content": _json_body(Problem)}
         for status in PREDICT_STATUSES
@@ -47,7 +50,10 @@ def _operation(name: str, description: str, request: type, response: type) -> di
         "operationId": name,
         "summary": name.capitalize(),
         "description": description,
-        "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "parameters": [
+            {"name": parameter, "in": "path", "required": True, "schema": {"type": "string"}}
+            for parameter in ("name", *parameters)
+        ],
         "requestBody": body_of(request),
         "responses": {"200": {"description": "Answers", "content": _json_body(response)}, **answers},
     }
@@ -65,6 +71,10 @@ def document(app: FastAPI) -> dict[str, Any]:
             (ExplainRequest, "validation"),
             (ExplainResponse, "serialization"),
             (ExtendRequest, "validation"),
+            (InferRequest, "validation"),
+            (InferResponse, "serialization"),
+            (IndexRequest, "validation"),
+            (ChangeRequest, "validation"),
             (Problem, "serialization"),
         ],
         ref_template=REFERENCE,
@@ -76,5 +86,13 @@ def document(app: FastAPI) -> dict[str, Any]:
     )
     schema["paths"]["/v1/models/{name}:predict"] = {"post": predict}
     schema["paths"]["/v1/models/{name}:explain"] = {"post": explain}
+    tensors = "As predict, in the tensors of the Open Inference Protocol; binary data behind the JSON where asked."
+    for path, name, parameters in (
+        ("/v2/models/{name}/infer", "infer", ()),
+        ("/v2/models/{name}/versions/{version}/infer", "infer_version", ("version",)),
+    ):
+        infer = _operation(name, tensors, InferRequest, InferResponse, *parameters)
+        infer["responses"]["200"]["content"][BINARY] = {"schema": {"type": "string", "format": "binary"}}
+        schema["paths"][path] = {"post": infer}
     app.openapi_schema = schema
     return schema

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-import structlog
 from fastapi import APIRouter, Request, Response
 
 from app.access import Access
 from app.api.documentation import body_of, problems
+from app.audit import audit
 from app.errors import IdempotencyKeyReused, InvalidParameters, StaleVersion, UnderWay
 from app.extension import Extender, Extension
 from app.label_schemas import (
@@ -32,8 +32,6 @@ from app.served import ServedModel
 from app.service import Service
 from app.wire import parse_json, require_json
 from models.classifier import LabelSet
-
-log = structlog.get_logger(__name__)
 
 MAX_KEY_CHARS = 255
 CHECKSUM_CHARS = 12
@@ -108,7 +106,7 @@ def labels_router(service: Service, access: Access) -> APIRouter:
             request_digest=digest,
         )
         extended = await service.versions.append(served.name, new, served.label_set.version)
-        audit("labels added", author, extended, served.label_set.version, request)
+        _audit("labels added", author, extended, served.label_set.version, request)
         return _extend_answer(_answer(service, extended, response), asked, extension)
 
     async def _again(
@@ -157,24 +155,14 @@ def labels_router(service: Service, access: Access) -> APIRouter:
             matched = _check_match(service, served, request)
             expected = served.label_set.version if matched else None
             activated = await service.versions.activate(name, version, expected)
-            audit("version activated", author, activated, served.label_set.version, request)
+            _audit("version activated", author, activated, served.label_set.version, request)
             return _answer(service, activated, response)
 
     return router
 
 
-def audit(what: str, who: str, served: ServedModel, before: int, request: Request) -> None:
-    """A line for every change, at a level that is always logged."""
-    log.critical(
-        "audit",
-        what=what,
-        who=who,
-        model=served.name,
-        old_version=before,
-        new_version=served.label_set.version,
-        client=request.client.host if request.client else None,
-        request_id=request.scope.get("vitrine.request_id"),
-    )
+def _audit(what: str, who: str, served: ServedModel, before: int, request: Request) -> None:
+    audit(what, who, served.name, request, old_version=before, new_version=served.label_set.version)
 
 
 class UnderWayKeys:

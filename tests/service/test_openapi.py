@@ -47,6 +47,23 @@ CASES = [
     ("POST", "/v1/models/{name}/labels", INVALID, 150),
     ("POST", "/v1/models/{name}/versions/{version}:activate", VALID, 60),
     ("POST", "/v1/models/{name}/versions/{version}:activate", INVALID, 60),
+    ("POST", "/v2/models/{name}/infer", VALID, 100),
+    ("POST", "/v2/models/{name}/infer", INVALID, 100),
+    ("POST", "/v2/models/{name}/versions/{version}/infer", VALID, 30),
+    ("POST", "/v2/repository/index", VALID, 30),
+    ("POST", "/v2/repository/index", INVALID, 30),
+    ("POST", "/v2/repository/models/{name}/unload", VALID, 3),
+    ("POST", "/v2/repository/models/{name}/unload", INVALID, 15),
+    ("POST", "/v2/repository/models/{name}/load", INVALID, 15),
+    ("POST", "/v2/repository/models/{name}/load", VALID, 3),
+    ("GET", "/v2", VALID, 5),
+    ("GET", "/v2/models", VALID, 5),
+    ("GET", "/v2/models/stats", VALID, 5),
+    ("GET", "/v2/models/{name}", VALID, 20),
+    ("GET", "/v2/models/{name}/ready", VALID, 20),
+    ("GET", "/v2/models/{name}/config", VALID, 20),
+    ("GET", "/v2/models/{name}/stats", VALID, 20),
+    ("GET", "/v2/models/{name}/versions/{version}", VALID, 20),
     ("GET", "/v1/models/{name}/labels", VALID, 40),
     ("GET", "/v1/models/{name}/versions", VALID, 40),
     ("GET", "/v1/models/{name}", VALID, 40),
@@ -66,8 +83,8 @@ def test_no_request_gets_an_answer_that_is_not_documented(api, method, path, mod
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def conforms(case):
-        if method == "POST":
-            case.path_parameters["name"] = "mood"
+        if method == "POST" and case.path_parameters:
+            case.path_parameters["name"] = "topics" if "repository" in path else "mood"
         response = case.call()
         case.validate_response(response, checks=CHECKS)
         if response.status_code >= 500:
