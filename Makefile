@@ -46,7 +46,7 @@ clients: build/clients/.installed ## install the clients that tests/conformance 
 build/clients/.installed: tests/conformance/clients.lock
 	@echo "==> installing tritonclient and kserve in build/clients"
 	@$(PYTHON) -m venv build/clients
-	@build/clients/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $<
+	@build/clients/bin/python -m pip --disable-pip-version-check install --no-deps --quiet --requirement $<
 	@touch $@
 
 test: install-dev clients ## run the tests
