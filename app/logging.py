@@ -44,15 +44,19 @@ def configure_logging(settings: Settings) -> None:
 
 
 def log_failure(log: Any, request_id: str | None, error: BaseException) -> None:
-    """Where a request failed. The error's own words may quote an instance, so they are for the debug level only."""
+    """Where a request failed."""
+    log.error("request failed", request_id=request_id, **_wordless(error))
+
+
+def _wordless(error: BaseException) -> dict[str, Any]:
+    """What kind of error came from where. Its own words stay out of every log: they may quote an instance."""
     frames = [
         f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
         for one in (error.__cause__, error)
         if one
         for frame in traceback.extract_tb(one.__traceback__)
     ]
-    log.error("request failed", request_id=request_id, error=type(error).__qualname__, trace=frames)
-    log.debug("request failed", request_id=request_id, exc_info=error)
+    return {"error": type(error).__qualname__, "trace": frames}
 
 
 def _configure_libraries(
@@ -63,11 +67,20 @@ def _configure_libraries(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *text],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_words, *text],
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
+
+
+def _without_words(logger: Any, name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Libraries log the errors of requests too; their first line says which kind of failure it is."""
+    exc_info = event.pop("exc_info", None)
+    if exc_info:
+        event["event"] = str(event["event"]).partition("\n")[0]
+        event |= _wordless(exc_info[1])
+    return event
 
 
 def _json(event: Any, **_: Any) -> bytes:

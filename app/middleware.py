@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
@@ -68,7 +70,8 @@ class RequestContext:
         method = scope["method"] if scope["method"] in METHODS else "other"
         self.service.metrics.observe_http(method, route, status, seconds)
         if self.service.settings.access_log:
-            log.info(
+            log.log(
+                logging.WARNING if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO,
                 "request",
                 request_id=scope["vitrine.request_id"],
                 method=method,

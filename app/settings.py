@@ -93,7 +93,9 @@ class Settings(BaseSettings):
         "auto", description="json is one object a line, console is text to read; auto is console on a terminal."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
-    access_log: bool = Field(True, description="Log a line for each request.")
+    access_log: bool = Field(
+        True, description="Log a line for each request: those that the server failed as warnings, others as info."
+    )
     playground: bool = Field(True, description="Show the playground to browsers at /.")
 
     otlp_endpoint: str | None = Field(

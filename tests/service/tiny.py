@@ -60,6 +60,8 @@ class TinyClassifier(Classifier):
         words = text.split()
         if not words:
             raise InvalidInstance("text is empty. Send at least one word.", "text")
+        if "BREAK_FEATURIZE" in words:
+            raise LookupError(text)
         ids = [zlib.crc32(word.encode()) % BUCKETS for word in words[:MAX_WORDS]]
         cut = ("text",) if len(words) > MAX_WORDS else ()
         return Features({"ids": ids, "orders": set(words)}, ((1, len(ids)),), cut)

@@ -1,0 +1,57 @@
+"""What libraries log of a failed request is its kind and its place: `configure_logging` in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SECRET = "xyzzyplugh"
+PROGRAM = f"""
+import asyncio, gc, logging
+from app.logging import configure_logging
+from app.settings import Settings
+
+configure_logging(Settings(log_format="{{format}}", log_level="debug"))
+
+def fail():
+    raise ValueError("{SECRET}") from KeyError("{SECRET}")
+
+try:
+    fail()
+except ValueError:
+    logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+
+async def forgotten():
+    task = asyncio.create_task(later())
+    await asyncio.sleep(0.01)
+
+async def later():
+    fail()
+
+asyncio.run(forgotten())
+gc.collect()
+"""
+
+
+def logged(form: str) -> str:
+    command = [sys.executable, "-c", PROGRAM.replace("{format}", form)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_libraries_do_not_log_the_words_of_errors(form: str) -> None:
+    log = logged(form)
+    assert "Exception in ASGI application" in log
+    assert "Task exception was never retrieved" in log
+    assert "ValueError" in log
+    assert " fail" in log
+    assert SECRET not in log
+
+
+def test_each_line_is_json() -> None:
+    lines = [json.loads(line) for line in logged("json").splitlines()]
+    assert [line["logger"] for line in lines] == ["uvicorn.error", "asyncio"]
