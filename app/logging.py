@@ -79,7 +79,7 @@ def _without_words(logger: Any, name: str, event: structlog.types.EventDict) -> 
     exc_info = event.pop("exc_info", None)
     if exc_info:
         event["event"] = str(event["event"]).partition("\n")[0]
-        event |= _wordless(exc_info[1])
+        event.update(_wordless(exc_info[1]))
     return event
 
 
