@@ -18,6 +18,7 @@ from app.api.native import PREDICT_PATH, PredictEndpoint, native_router
 from app.api.playground import playground_routes
 from app.api.v2.routes import add_v2
 from app.catalog import Load
+from app.compat.routes import add_compat
 from app.middleware import BodyLimit, RequestContext, RequireKey
 from app.problems import add_problem_handlers
 from app.service import Service
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None, *, load: Load | None = None) ->
     access = Access(service.settings)
     app.include_router(labels_router(service, access))
     add_v2(app, service, access)
+    add_compat(app, service)
     if not service.settings.probe_port:
         app.include_router(health_router(service))
     if service.settings.require_key:

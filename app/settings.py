@@ -45,6 +45,13 @@ class Settings(BaseSettings):
         False, description="Let everyone who reaches the server change models. --demo does so on a loopback address."
     )
 
+    compat: Literal["none", "allennlp", "biome"] = Field(
+        "none", description="Answer at /predict as the original's own server did: AllenNLP's, or biome.text's."
+    )
+    compat_model: str | None = Field(
+        None, description="The model that /predict asks where there are several and no ?model=NAME says it."
+    )
+
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",

@@ -23,6 +23,45 @@ from app.wire import parse_json, require_json
 EXPLAIN_PATH = "/v1/models/{name}:explain"
 
 
+class Explainer:
+    """Explanations of instances on the batcher's bulk class, whoever asks for them."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._gate = SliceGate(lambda: service.batcher.since_interactive_s)
+        self._works: Any = None
+
+    async def prepare(self) -> None:
+        """What explains imports the families of classifiers, which takes seconds the first time."""
+        await asyncio.to_thread(_explanation)
+
+    async def explain(
+        self, served: ServedModel, instances: Sequence[Any], parameters: ExplainParameters
+    ) -> list[dict[str, Any]]:
+        """An explanation for each instance and target, in order. Raises what explanation.plan and .explain do."""
+        await self.prepare()
+        explanation = _explanation()
+        self._works = self._works or explanation.ExplainWorks()
+        options = _options(explanation, parameters)
+        planned = explanation.plan(self._works, served, options, self._service.settings.max_explain_steps)
+        self._check_room(served, instances)
+        features = await featurize(self._service, served, instances, truncate=parameters.truncate)
+        explanations: list[dict[str, Any]] = await explanation.explain(
+            planned, instances, features, self._evaluate, self._gate
+        )
+        return explanations
+
+    def _check_room(self, served: ServedModel, instances: Sequence[Any]) -> None:
+        most = self._service.settings.max_explain_instances
+        if len(instances) > most:
+            raise RequestTooLarge(f"{len(instances)} instances are too many to explain at once. Send at most {most}.")
+        pending = self._service.featurizer.pending_items(served.classifier)
+        self._service.batcher.check_room(served.name, len(instances) + pending)
+
+    async def _evaluate(self, work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
+        return await self._service.batcher.submit(work, payloads, shapes, Priority.BULK)
+
+
 class ExplainEndpoint(PredictEndpoint):
     """As predict, on the batcher's bulk class."""
 
@@ -31,14 +70,11 @@ class ExplainEndpoint(PredictEndpoint):
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
-        self._gate = SliceGate(lambda: service.batcher.since_interactive_s)
-        self._works: Any = None
+        self._explainer = Explainer(service)
 
     async def _answer(self, name: str, scope: Scope, receive: Receive) -> dict[str, Any]:
-        # What explains imports the families of classifiers, which takes seconds the first time.
-        explanation = await asyncio.to_thread(_explanation)
-        settings = self.service.settings
-        async with Patience(settings.default_deadline_ms, allowed_ms(scope)) as patience:
+        await self._explainer.prepare()
+        async with Patience(self.service.settings.default_deadline_ms, allowed_ms(scope)) as patience:
             require_json(scope)
             body = await patience.read(receive)
             with stage("parse"):
@@ -47,30 +83,14 @@ class ExplainEndpoint(PredictEndpoint):
                 patience.allow(request.parameters.deadline_ms)
             patience.watch(receive)
             served = self.service.catalog.served(name)
-            self._works = self._works or explanation.ExplainWorks()
-            options = _options(explanation, request.parameters)
-            planned = explanation.plan(self._works, served, options, settings.max_explain_steps)
-            instances = request.instances
-            self._check_room(served, instances)
-            features = await featurize(self.service, served, instances, truncate=request.parameters.truncate)
-            explanations = await explanation.explain(planned, instances, features, self._evaluate, self._gate)
-            scope["vitrine.log"] = {"instances": len(instances), "explained_by": request.parameters.method}
+            explanations = await self._explainer.explain(served, request.instances, request.parameters)
+            scope["vitrine.log"] = {"instances": len(request.instances), "explained_by": request.parameters.method}
         return {
             "explanations": explanations,
             "model": served.name,
             "version": served.version,
             "labels_version": served.label_set.version,
         }
-
-    def _check_room(self, served: ServedModel, instances: Sequence[Any]) -> None:
-        most = self.service.settings.max_explain_instances
-        if len(instances) > most:
-            raise RequestTooLarge(f"{len(instances)} instances are too many to explain at once. Send at most {most}.")
-        pending = self.service.featurizer.pending_items(served.classifier)
-        self.service.batcher.check_room(served.name, len(instances) + pending)
-
-    async def _evaluate(self, work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
-        return await self.service.batcher.submit(work, payloads, shapes, Priority.BULK)
 
 
 def _explanation() -> Any:

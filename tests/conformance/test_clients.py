@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conformance.conftest import KEY
 from tests.oracle.oracles import CARRIED, Oracle
-from tests.service.process import ROOT, VITRINE, ServerProcess, running
+from tests.service.process import ROOT, ServerProcess
 
 PYTHON = ROOT / "build" / "clients" / "bin" / "python"
 SERVED = ("allennlp210_cnn", "biome_v33_pair_fwd_bwd")
-KEY = "a-key-for-conformance"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    store: Path = tmp_path_factory.mktemp("store")
-    for name in SERVED:
-        shutil.copy(CARRIED / f"{name}.tar.gz", store)
-    shutil.copy(CARRIED / f"{SERVED[0]}.tar.gz", store / "spare.tar.gz")
-    (store / "broken.tar.gz").write_text("no archive")
-    with running(store, command=VITRINE, admin_keys=KEY) as process:
-        yield process
 
 
 def truth(name: str) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""The requests and answers of the originals' own servers, so that their callers need change only the host."""
