@@ -37,6 +37,10 @@ class Work(Protocol):
     def one_shape(self) -> bool:
         """True where instances of different shapes must not share a batch."""
 
+    @property
+    def packed(self) -> bool:
+        """True where padding costs nothing."""
+
 
 class Request:
     """The rows of one request to a model, as they come in."""
@@ -98,6 +102,9 @@ class Batch:
 
     @property
     def padded_tokens(self) -> int:
+        """What the device computes."""
+        if self.work.packed:
+            return self.real_tokens
         return len(self.items) * volume(reduce(cover, (item.shape for item in self.items)))
 
     def halves(self) -> Iterator[Batch]:

@@ -8,8 +8,8 @@
 * A free lane takes a batch at once: batches grow because the lane is busy, not because anything waits.
   While it runs, one more batch is handed over to be collated, but only a full one: others still grow.
 * The oldest instance leads every batch, and the nearest to it in length, within a window, join it, while
-  their padding costs less than one more batch would (app/cost.py). Nothing waits for more batches than
-  there were instances before it.
+  their padding costs less than one more batch would (app/cost.py). Where padding costs nothing they join
+  as they came. Nothing waits for more batches than there were instances before it.
 * Works take turns. Interactive work goes before bulk work, which is never handed over early (so that an
   interactive batch runs between two of its slices) and keeps a small share of the lane.
 * A submit that is cancelled (deadline, client gone) takes its instances out of the queue.
@@ -21,9 +21,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -39,13 +39,11 @@ from app.errors import (
     RequestTooLarge,
     ShuttingDown,
 )
+from app.queues import Queue, Queues
 
 Execute = Callable[[Batch], Awaitable[Sequence[Any]]]
 """Runs batches in the order of the calls; gives one row per payload. A row may be an exception: the answer to
 that instance alone. Raises OutOfMemory, DeviceLost, or anything else for the batch as a whole."""
-
-Queue = dict[Item, None]
-"""Oldest first. A dict, because a cancelled request leaves from the middle."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +68,11 @@ class Batcher:
     on_device_lost: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
-        self._queues: dict[Priority, dict[Work, Queue]] = {priority: {} for priority in Priority}
+        self._queues = Queues()
         self._running: dict[Batch, asyncio.Task[None]] = {}
         self._closed_by: type[ShuttingDown] | type[DeviceLost] | None = None
         self._timer: asyncio.Handle | None = None
         self._timer_at = math.inf
-        self._interactive_in_a_row = 0
         self._costs: WeakKeyDictionary[Work, BatchCost] = WeakKeyDictionary()
         self._token_budget = self.limits.batch_tokens
         self._tokens_per_second = 0.0
@@ -84,28 +81,22 @@ class Batcher:
 
     # What the queues hold
 
-    def _waiting(self) -> Iterator[Queue]:
-        return (queue for queues in self._queues.values() for queue in queues.values() if queue)
-
     @property
     def queued_items(self) -> int:
-        return sum(len(queue) for queue in self._waiting())
+        return self._queues.items
 
     @property
     def queued_tokens(self) -> int:
-        return sum(_tokens(queue) for queue in self._waiting())
+        return self._queues.tokens
 
     def queued_by_model(self) -> Counter[str]:
         """Instances that wait, by the name of their model."""
-        models = Counter[str]()
-        for queue in self._waiting():
-            models[next(iter(queue)).request.model] += len(queue)
-        return models
+        return self._queues.items_of.copy()
 
     @property
     def oldest_wait_s(self) -> float:
         """How long the instance that waits longest has waited."""
-        return max((_now() - next(iter(queue)).request.arrived for queue in self._waiting()), default=0.0)
+        return max((_now() - queue.oldest.request.arrived for queue in self._queues.all()), default=0.0)
 
     @property
     def since_interactive_s(self) -> float:
@@ -147,14 +138,12 @@ class Batcher:
         self._admit(items)
         if priority is Priority.INTERACTIVE:
             self._last_interactive = request.arrived
-        queue = self._queues[priority].setdefault(work, {})
-        queue.update(dict.fromkeys(items))
+        self._queues.add(priority, work, items)
         self._wake()
         try:
             return await request.answer
         except asyncio.CancelledError:
-            for item in items:
-                queue.pop(item, None)
+            self._queues.remove(priority, work, items)
             raise
 
     def _admit(self, items: Sequence[Item]) -> None:
@@ -165,7 +154,7 @@ class Batcher:
             raise InvalidInstances(
                 [Refusal(item.index, reason.format(item.tokens, limits.batch_tokens)) for item in oversized]
             )
-        tokens = _tokens(items)
+        tokens = sum([item.tokens for item in items])
         if len(items) > limits.queue_items or tokens > limits.queue_tokens:
             raise RequestTooLarge(
                 f"{len(items)} instances of {tokens} tokens are more than the queue ever holds "
@@ -181,8 +170,7 @@ class Batcher:
         if self._closed_by:
             raise self._closed_by
         limits = self.limits
-        own = [queue for queue in self._waiting() if next(iter(queue)).request.model == model]
-        queued_items, queued_tokens = sum(map(len, own)), sum(map(_tokens, own))
+        queued_items, queued_tokens = self._queues.items_of[model], self._queues.tokens_of[model]
         if queued_items + items > limits.queue_items or queued_tokens + tokens > limits.queue_tokens:
             seconds = self.retry_after_s
             raise Overloaded(f"The queue is full. Try again in {seconds} s, or with fewer instances.", seconds)
@@ -207,47 +195,32 @@ class Batcher:
 
     def _next_batch(self) -> Batch | None:
         """The batch whose turn it is; None where there is none, or where it had better grow."""
-        for priority in self._classes():
-            for work, queue in list(self._queues[priority].items()):
-                if not queue:
-                    del self._queues[priority][work]
-                elif self._running and (priority is Priority.BULK or not self._full(queue)):
-                    return None
-                elif (delay := self._delay(queue)) > 0:
-                    self._wake(delay)
-                else:
-                    return self._take(priority, work)
+        for priority, work, queue in self._queues.in_turn():
+            if self._running and (priority is Priority.BULK or not self._full(queue)):
+                return None
+            if (delay := self._delay(queue)) > 0:
+                self._wake(delay)
+                continue
+            items = self._select(queue, work)
+            self._queues.took(priority, work, items)
+            return Batch(work, priority, items)
         return None
 
-    def _classes(self) -> tuple[Priority, Priority]:
-        if self._interactive_in_a_row >= INTERACTIVE_PER_BULK:
-            return Priority.BULK, Priority.INTERACTIVE
-        return Priority.INTERACTIVE, Priority.BULK
-
     def _full(self, queue: Queue) -> bool:
-        return len(queue) >= self.limits.batch_items or _tokens(queue) >= self._token_budget
+        return len(queue) >= self.limits.batch_items or queue.tokens >= self._token_budget
 
     def _delay(self, queue: Queue) -> float:
         if not self.limits.wait_s or self._closed_by or self._full(queue):
             return 0.0
-        return next(iter(queue)).request.arrived + self.limits.wait_s - _now()
-
-    def _take(self, priority: Priority, work: Work) -> Batch:
-        """A batch out of its queue; the work goes to the end of the line."""
-        queues = self._queues[priority]
-        queue = queues[work] = queues.pop(work)
-        items = self._select(queue, work)
-        for item in items:
-            del queue[item]
-        passed_over = priority is Priority.INTERACTIVE and any(self._queues[Priority.BULK].values())
-        self._interactive_in_a_row = self._interactive_in_a_row + 1 if passed_over else 0
-        return Batch(work, priority, items)
+        return queue.oldest.request.arrived + self.limits.wait_s - _now()
 
     def _select(self, queue: Queue, work: Work) -> list[Item]:
         """The oldest instance with those nearest to it in length, as many as fit. Never empty."""
-        oldest = next(iter(queue))
+        oldest = queue.oldest
         window = islice(queue, WINDOW_BATCHES * self.limits.batch_items)
         candidates = [item for item in window if not work.one_shape or item.shape == oldest.shape]
+        if work.packed:
+            return self._first(candidates)
         candidates.sort(key=lambda item: abs(item.tokens - oldest.tokens))
         most_padding = self._cost(work).overhead_tokens
         shape, real = oldest.shape, 0
@@ -257,6 +230,12 @@ class Batcher:
             if count > 1 and (padded > self._token_budget or padded - real > most_padding):
                 return candidates[: count - 1]
         return candidates[: self.limits.batch_items]
+
+    def _first(self, items: Sequence[Item]) -> list[Item]:
+        """As many as fit, of any length."""
+        tokens = accumulate(item.tokens for item in items)
+        fitting = sum(1 for total in islice(tokens, self.limits.batch_items) if total <= self._token_budget)
+        return list(items[: max(1, fitting)])
 
     def _cost(self, work: Work) -> BatchCost:
         return self._costs.setdefault(work, BatchCost())
@@ -345,17 +324,12 @@ class Batcher:
 
     def _fail_all(self, reason: type[ShuttingDown] | type[DeviceLost]) -> None:
         self._closed_by = reason
-        for queue in self._waiting():
+        for queue in self._queues.all():
             for item in queue:
                 item.settle(reason())
         for batch in self._running:
             batch.settle(reason())
-        for queues in self._queues.values():
-            queues.clear()
-
-
-def _tokens(items: Queue | Sequence[Item]) -> int:
-    return sum([item.tokens for item in items])
+        self._queues.clear()
 
 
 def _now() -> float:
@@ -366,8 +340,6 @@ LANE_DEPTH = 2
 """The batch that runs and the one that is collated meanwhile."""
 WINDOW_BATCHES = 8
 """Among how many full batches' worth of instances neighbours in length are looked for."""
-INTERACTIVE_PER_BULK = 8
-"""Bulk work gets one batch after so many interactive ones, so that it never starves."""
 BUDGET_RECOVERY = 0.01
 """Out of memory halves the token budget; each batch that runs gives back this share of the limit."""
 RATE_WEIGHT = 0.2

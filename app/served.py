@@ -31,6 +31,10 @@ class ServedModel:
         return not self.classifier.padding_safe
 
     @property
+    def packed(self) -> bool:
+        return self.classifier.packed
+
+    @property
     def version(self) -> str:
         return str(self.label_set.version)
 
@@ -67,6 +71,10 @@ class OtherWork:
     @property
     def one_shape(self) -> bool:
         return self.served.one_shape
+
+    @property
+    def packed(self) -> bool:
+        return self.served.packed
 
     @property
     def spreading(self) -> Spreading:

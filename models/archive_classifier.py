@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.bert_encoder import runs_packed
+from models.bert_for_classification import BertForClassification
 from models.classifier import Batch, Classifier, Features, Instance, LabelSet, Source, padded_tokens, weigh
 from models.errors import InvalidInstance
 from models.indexers import Characters
@@ -44,6 +46,7 @@ class ArchiveClassifier(Classifier):
         self.label_set = label_set
         self.parameters, self.size_bytes = weigh(model)
         self.padding_safe = requirements.padding_safe
+        self.packed = isinstance(model, BertForClassification) and runs_packed(model.bert_model.config)
 
     def featurize(self, instance: Instance) -> Features:
         reading = self._reader.read(instance)

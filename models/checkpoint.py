@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 
 from models import hub
 from models.archive import Archive
+from models.bert_encoder import runs_packed
 from models.bert_for_sequence_classification import BERTForSequenceClassification
 from models.classifier import Batch, Classifier, Features, InputSchema, Instance, LabelSet, Source, padded_tokens, weigh
 from models.config_policy import parse_config
@@ -173,6 +174,7 @@ class CheckpointClassifier(Classifier):
         self.parameters, self.size_bytes = weigh(model, label_set.head)
         self._with_types = tokenizer.gives_types and _takes_types(model, config)
         self.padding_safe = self._padding_changes_nothing()
+        self.packed = isinstance(model, BERTForSequenceClassification) and runs_packed(model.config)
 
     @torch.inference_mode()
     def _padding_changes_nothing(self) -> bool:

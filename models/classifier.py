@@ -123,6 +123,8 @@ class Classifier(ABC):
     """What its weights take on a device."""
     padding_safe: bool
     """False where padding would change an answer; then instances of one batch must have one shape."""
+    packed: bool = False
+    """True where nothing is computed for padding: texts of any lengths go well together."""
 
     @abstractmethod
     def featurize(self, instance: Instance) -> Features:

@@ -14,6 +14,7 @@ class Doubling:
 
     name: str = "doubling"
     one_shape: bool = False
+    packed: bool = False
 
 
 @dataclass

@@ -6,8 +6,9 @@ import random
 import pytest
 
 from app.batch import Priority
-from app.batching import INTERACTIVE_PER_BULK, Batcher, BatchLimits
+from app.batching import Batcher, BatchLimits
 from app.errors import InvalidInstances, Overloaded, RequestTooLarge
+from app.queues import INTERACTIVE_PER_BULK
 from tests.unit.app.lane import Doubling, Lane, settled, tokens
 
 pytestmark = pytest.mark.anyio
@@ -163,6 +164,19 @@ async def test_work_that_padding_would_change_is_batched_by_shape():
     batcher = Batcher(lane.execute, limits())
     await batcher.submit(work, range(9), tokens(3, 4, 5, 3, 4, 5, 3, 4, 5))
     assert [{item.shape for item in batch.items} for batch in lane.batches] == [{((1, n),)} for n in (3, 4, 5)]
+
+
+async def test_where_padding_costs_nothing_instances_go_as_they_came():
+    lane, work = Lane(), Doubling(packed=True)
+    batcher = Batcher(lane.execute, limits(batch_items=4, batch_tokens=100))
+    held = await hold(batcher, lane)
+    answers = asyncio.create_task(batcher.submit(work, range(6), tokens(5, 60, 4, 3, 80, 15)))
+    await settled()
+    lane.gate.set()
+    assert await answers == [0, 2, 4, 6, 8, 10]
+    await held
+    assert [batch.payloads for batch in lane.batches[1:]] == [[0, 1, 2, 3], [4, 5]]
+    assert [batch.padded_tokens for batch in lane.batches[1:]] == [72, 95]
 
 
 async def test_interactive_work_runs_between_two_slices_of_bulk_work():

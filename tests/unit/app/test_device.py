@@ -32,6 +32,7 @@ class Recording:
     """Work that notes what happened when, on which thread."""
 
     one_shape: bool = False
+    packed: bool = False
     spreading: Spreading = field(default_factory=Spreading)
     events: list = field(default_factory=list)
     ran_after: threading.Event = field(default_factory=threading.Event)
