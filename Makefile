@@ -74,8 +74,10 @@ bench: install ## the service, the bare model and plain FastAPI; PEERS="litserve
 	@TORCH="$(TORCH)" $(BIN)/python -m benchmarks.run $(MODELS) --peers $(PEERS)
 	@$(BIN)/python -m benchmarks.report
 
-docs: install ## write the pages that are made from the code
+docs: install-dev ## write the pages that are made from the code, and the site into build/site
 	@$(BIN)/python -m app.settings_page > docs/settings.md
+	@$(BIN)/python -m app.api_page > docs/api.md
+	@$(BIN)/mkdocs build --quiet --strict
 
 lock: ## resolve pyproject.toml into the two lock files (needs uv)
 	@uv pip compile --quiet pyproject.toml --python-version 3.11 --no-annotate --no-header \

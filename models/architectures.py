@@ -17,7 +17,7 @@ from models.sequence_classifier_base import SequenceClassifierBase
 from models.sequence_pair_classifier import SequencePairClassifier
 from models.similarity_classifier import SimilarityClassifier
 
-ALLENNLP: Mapping[str, type[nn.Module]] = {
+ALLENNLP: dict[str, type[nn.Module]] = {
     "basic_classifier": EncodingBasicClassifier,
     "bert_for_classification": BertForClassification,
 }
@@ -28,6 +28,18 @@ BIOME_TEXT_0_3: Mapping[str, type[nn.Module]] = {
     "sequence_pair_classifier": SequencePairClassifier,
     "similarity_classifier": SimilarityClassifier,
 }
+
+
+def add_architecture(type_name: str, model: type[nn.Module]) -> None:
+    """From now on archives whose model is of this registered type are served, as docs/extend.md shows.
+
+    `model.encode` takes the inputs of the reader in their order and gives (batch, dim); `model.head` gives logits.
+    `model.least_words`, where there is one, is what a text must have.
+    Raises ValueError where the name is taken.
+    """
+    if type_name in {**ALLENNLP, **BIOME_TEXT_0_3}:
+        raise ValueError(f"models of type {type_name!r} are served already")
+    ALLENNLP[type_name] = model
 
 
 def class_name(type_name: str) -> str:
@@ -56,6 +68,10 @@ def head_of(model: nn.Module) -> nn.Module:
         case EncodingBasicClassifier() | BertForClassification():
             head: nn.Module = model._classification_layer
             return head
+    if type(model) in ALLENNLP.values():
+        head = model.head
+        assert isinstance(head, nn.Module)
+        return head
     raise TypeError(f"no head is known of {type(model).__name__}")
 
 

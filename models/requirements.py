@@ -72,7 +72,9 @@ def requirements_for(model: nn.Module, token_encoders: Sequence[Any], field_enco
     mismatched = any(isinstance(module, PretrainedTransformerMismatchedEmbedder) for module in model.modules())
     characters = _least_characters(model)
     return Requirements(
-        words=max([int(mismatched), *(_least_words(encoder) for encoder in token_encoders)]),
+        words=max(
+            [int(mismatched), getattr(model, "least_words", 0), *(_least_words(encoder) for encoder in token_encoders)]
+        ),
         positions=max([int(bool(characters)), *map(_least_positions, token_encoders)]),
         texts=max(map(_least_positions, field_encoders), default=0),
         characters=characters,

@@ -1,6 +1,7 @@
 """The deployment files say nothing that the service does not keep."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -37,3 +38,10 @@ def test_the_image_installs_as_make_install_does():
 
     assert len(steps(makefile)) == 4
     assert sorted(steps(dockerfile)) == sorted(steps(makefile))
+
+
+def test_traces_are_installed_as_the_extra_says():
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["otel"]
+    (named,) = re.findall(r"^OTEL\s*:= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named.split() == extra
+    assert f'OTEL="{named}"' in (ROOT / "docs" / "observability.md").read_text()
