@@ -69,9 +69,7 @@ def head_of(model: nn.Module) -> nn.Module:
             head: nn.Module = model._classification_layer
             return head
     if type(model) in ALLENNLP.values():
-        head = model.head
-        assert isinstance(head, nn.Module)
-        return head
+        return model.get_submodule("head")
     raise TypeError(f"no head is known of {type(model).__name__}")
 
 
