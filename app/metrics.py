@@ -153,6 +153,9 @@ class StateCollector(Collector):
         queued = GaugeMetricFamily("vitrine_model_queue_items", "Instances of the model that wait.", labels=("model",))
         queued_items = self.service.batcher.queued_by_model()
         for name, entry in self.service.catalog.entries.items():
+            if entry.unloaded:
+                continue  # on purpose, which is nothing to be alarmed at
+            self.service.metrics.begin(name)
             queued.add_metric((name,), queued_items[name])
             ready.add_metric((name,), int(entry.served is not None))
             if entry.served:

@@ -19,7 +19,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.service.process import ServerProcess
+from tests.service.process import ServerProcess, running
+from tests.service.tiny import write_tiny
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana" / "vitrine.json").read_text())
@@ -43,8 +44,8 @@ def expressions() -> list[str]:
 
 def traffic(server: ServerProcess) -> None:
     with server.client() as client:
-        for verb, instances in itertools.product(("predict", "explain"), (["a fine day"], [""], ["a", "b c d"])):
-            client.post(f"/v1/models/mood:{verb}", json={"instances": instances})
+        for instances in (["a fine day"], [""], ["a", "b c d"]):
+            client.post("/v1/models/mood:predict", json={"instances": instances})
 
 
 def test_every_metric_that_is_asked_for_is_exposed(server: ServerProcess) -> None:
@@ -137,3 +138,11 @@ def test_every_panel_shows_something(prometheus: httpx.Client, panel: dict[str, 
 def test_rules_record_what_they_are_for(prometheus: httpx.Client) -> None:
     for name in RECORDED:
         assert ask(prometheus, "/query", query=name)["result"], name
+
+
+def test_a_model_that_is_unloaded_on_purpose_alarms_nobody(tmp_path: Path) -> None:
+    write_tiny(tmp_path, "mood", labels=["good", "bad"])
+    with running(tmp_path, allow_unauthenticated_admin=True) as server, server.client() as client:
+        assert 'vitrine_model_ready{model="mood"} 1.0' in client.get("/metrics").text
+        client.post("/v2/repository/models/mood/unload").raise_for_status()
+        assert "vitrine_model_ready{" not in client.get("/metrics").text

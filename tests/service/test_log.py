@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,8 +46,9 @@ def bodies() -> Iterator[Any]:
 def traffic(server: ServerProcess) -> None:
     with server.client() as client:
         for body in bodies():
-            for verb in ("predict", "explain"):
-                client.post(f"/v1/models/mood:{verb}", json=body)
+            client.post(PREDICT, json=body)
+        for body in islice(bodies(), 8):
+            client.post("/v1/models/mood:explain", json=body)
         for secret in SECRETS:
             client.post(PREDICT, content=f'{{"instances": ["{secret}"'.encode())
             client.post(PREDICT, content=f'{{"instances": ["{secret}"]}}'.encode("utf-16"))

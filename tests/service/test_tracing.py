@@ -186,3 +186,11 @@ def test_without_the_extra_the_setting_says_what_to_do(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert "make install-otel" in done.stderr
+
+
+def test_requests_in_tensors_are_traced_too(traced: ServerProcess, collector: Collector) -> None:
+    trace_id, header = traceparent()
+    tensors = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a fine day"]}]}
+    with traced.client() as client:
+        assert client.post("/v2/models/mood/infer", json=tensors, headers={"traceparent": header}).status_code == 200
+    collector.wait_for(trace_id, "POST /v2/models/{name}/infer", *STAGES)

@@ -24,6 +24,7 @@ from app.patience import LONGEST_MS, Patience, allowed_ms
 from app.prediction import PredictOptions, predict
 from app.served import ServedModel
 from app.service import Service
+from app.stages import stage
 from app.wire import parse_json
 
 INFER_PATH = "/v2/models/{name}/infer"
@@ -69,13 +70,16 @@ class InferEndpoint:
             answer = await self._answer(served.name, parameters.get("version"), scope, receive)
         headers = {**answer.headers, "content-length": str(len(answer.body))}
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": encoded})
-        await send({"type": "http.response.body", "body": answer.body})
+        with stage("respond"):
+            await send({"type": "http.response.start", "status": 200, "headers": encoded})
+            await send({"type": "http.response.body", "body": answer.body})
 
     async def _answer(self, name: str, version: str | None, scope: Scope, receive: Receive) -> Answer:
         headers = Headers(scope=scope)
         async with Patience(self.service.settings.default_deadline_ms, allowed_ms(scope)) as patience:
-            request, binary = await self._read(headers, await patience.read(receive))
+            body = await patience.read(receive)
+            with stage("parse"):
+                request, binary = await self._read(headers, body)
             if request.parameters.timeout:
                 patience.allow(min(LONGEST_MS, math.ceil(request.parameters.timeout / 1000)))
             patience.watch(receive)

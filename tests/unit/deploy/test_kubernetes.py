@@ -22,7 +22,7 @@ from tests.service.tiny import load_tiny
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("base", "overlays/gpu", "overlays/plain")
-VERSIONS = ("1.30", "1.34", "1.37")
+VERSIONS = ("1.30", "1.37")
 LABELS = {"app.kubernetes.io/name": "vitrine"}
 KUBECTL = shutil.which("kubectl")
 needs_kubectl = pytest.mark.skipif(not KUBECTL, reason="kubectl, which has kustomize inside, is not here")
