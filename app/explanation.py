@@ -21,8 +21,8 @@ from app.slice_gate import SliceGate
 from models.classifier import Features
 from models.errors import InvalidInstance
 from models.explain import Method, Norm, Probe
-from models.explainable import Tokenization
-from models.explanations import UNIFORM, method_for, methods_of
+from models.explainable import UNIFORM, Tokenization
+from models.explanations import method_for, methods_of
 
 AUTO_STEPS = 25
 """Where "auto" begins to double."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,11 @@ from app.explain_colours import css
 FOLDER = Path(__file__).parent / "playground"
 PAGE = "index.html"
 COLOURS = "colours.css"
-RELEASE = "{release}"
+RELEASE = b"{release}"
 """What stands in the page for the release that its files are of."""
+MODULES = b"{modules}"
+"""Where the page names its modules, so that a browser asks for all of them at once."""
+PRELOAD = '<link rel="modulepreload" href="playground/{release}/{name}">'
 DIGEST_CHARS = 16
 WORTH_COMPRESSING = 500
 
@@ -50,7 +53,13 @@ def read_files(folder: Path = FOLDER) -> PlaygroundFiles:
     contents[COLOURS] = css().encode()
     release = _digest(b"".join(name.encode() + content for name, content in sorted(contents.items())))
     files = {name: _file(name, content) for name, content in contents.items()}
-    return PlaygroundFiles(_file(PAGE, page.replace(RELEASE.encode(), release.encode())), files, release)
+    page = page.replace(MODULES, _preloads(page, files)).replace(RELEASE, release.encode())
+    return PlaygroundFiles(_file(PAGE, page), files, release)
+
+
+def _preloads(page: bytes, files: Iterable[str]) -> bytes:
+    modules = (name for name in files if name.endswith(".js") and name.encode() not in page)
+    return "\n".join(PRELOAD.replace("{name}", name) for name in modules).encode()
 
 
 def _file(name: str, content: bytes) -> PlaygroundFile:

@@ -82,7 +82,7 @@ class ModelDetails(ModelSummary):
     instance_schema: dict[str, Any] | None = Field(None, description="JSON Schema of one instance.")
     example: dict[str, Any] | None = Field(None, description="An instance that is valid.")
     text_input: str | None = Field(None, description="The input that a plain string stands for.")
-    explain_methods: list[str] | None = Field(None, description="The methods that explain it.")
+    explain_methods: list[str] | None = Field(None, description="The methods of explanation that it accepts.")
     source: ModelSource | None = None
     parameters: int | None = Field(None, description="How many weights it has.")
     size_bytes: int | None = Field(None, description="What its weights take on the device.")

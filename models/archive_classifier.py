@@ -42,6 +42,7 @@ class ArchiveClassifier(Classifier):
         self.multilabel = multilabel
         self.kind = reader.kind
         self.inputs = reader.inputs
+        self.own_methods = reader.own_methods
         self.source = source
         self.label_set = label_set
         self.parameters, self.size_bytes = weigh(model)

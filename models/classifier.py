@@ -125,6 +125,8 @@ class Classifier(ABC):
     """False where padding would change an answer; then instances of one batch must have one shape."""
     packed: bool = False
     """True where nothing is computed for padding: texts of any lengths go well together."""
+    own_methods: Sequence[str] = ()
+    """The methods by which the library that wrote it explains it."""
 
     @abstractmethod
     def featurize(self, instance: Instance) -> Features:

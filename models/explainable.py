@@ -25,6 +25,8 @@ Embedded = Sequence[Tensor]
 """One tensor per input of the classifier, (batch, [texts,] tokens, dim)."""
 
 BASELINES = ("pad", "zero", "mask")
+UNIFORM = ("integrated_gradients", "saliency", "input_x_gradient", "smoothgrad", "occlusion")
+"""Methods that belong to no original."""
 
 
 @dataclass(frozen=True, slots=True)

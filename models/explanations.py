@@ -12,11 +12,8 @@ from models.explain import METHODS, Method
 from models.explain_archive import explain_archive, explain_text_field
 from models.explain_checkpoint import ExplainableCheckpoint, reads_rows
 from models.explain_pair import FromFields
-from models.explainable import Explainable
-from models.head_reader import HeadReader
+from models.explainable import UNIFORM, Explainable
 
-UNIFORM = ("integrated_gradients", "saliency", "input_x_gradient", "smoothgrad", "occlusion")
-"""Methods that belong to no original."""
 NAMES = (*UNIFORM, "allennlp", "allennlp_simple", "biome")
 
 
@@ -38,14 +35,7 @@ def _(classifier: CheckpointClassifier) -> Explainable | None:
 
 def methods_of(classifier: Classifier) -> Sequence[str]:
     """The methods that explain a classifier: those of everyone, and those of the library that wrote it."""
-    if explainable(classifier) is None:
-        return ()
-    if not isinstance(classifier, ArchiveClassifier):
-        return UNIFORM
-    if not isinstance(classifier._reader, HeadReader):
-        return (*UNIFORM, "allennlp", "allennlp_simple")
-    # biome.text explains no relations.
-    return UNIFORM if "entities" in classifier.inputs.names else (*UNIFORM, "biome")
+    return () if explainable(classifier) is None else (*UNIFORM, *classifier.own_methods)
 
 
 def method_for(classifier: Classifier, name: str) -> Method:

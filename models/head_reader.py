@@ -17,6 +17,8 @@ class HeadReader(Reader):
         self.kind = head.kind
         self.lists = head.lists
         self.inputs = head.schema()
+        # biome.text explains no relations.
+        self.own_methods = () if "entities" in self.inputs.names else ("biome",)
 
     def read(self, instance: Instance) -> Reading:
         named = self._without_aliases(self._named(instance))

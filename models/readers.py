@@ -39,6 +39,8 @@ class Reader(ABC):
     inputs: InputSchema
     lists: bool
     """True where each input is a list of texts, which the model sees as one more tensor dimension."""
+    own_methods: Sequence[str] = ("allennlp", "allennlp_simple")
+    """The methods by which the library of the archive explains it."""
 
     @abstractmethod
     def read(self, instance: Instance) -> Reading:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
@@ -20,6 +19,7 @@ from app.schemas import ModelDetails, ModelList, ModelSource, ModelSummary, Pred
 from app.service import Service
 from app.stages import stage
 from app.wire import parse_json, require_json, send_json
+from models.explainable import UNIFORM
 
 PREDICT_PATH = "/v1/models/{name}:predict"
 
@@ -86,8 +86,7 @@ def native_router(service: Service) -> APIRouter:
     )
     async def get_model(name: str) -> ModelDetails:
         """What a model is, what it reads and what it can say."""
-        # What explains imports the families of classifiers, which takes seconds the first time.
-        return await asyncio.to_thread(details, service.catalog.entry(name))
+        return details(service.catalog.entry(name))
 
     return router
 
@@ -102,8 +101,6 @@ def details(entry: Entry) -> ModelDetails:
         return ModelDetails(**base)
     classifier, label_set = entry.served.classifier, entry.served.label_set
     inputs, source = classifier.inputs, classifier.source
-    from models.explanations import methods_of  # noqa: PLC0415  (see where it is called)
-
     return ModelDetails(
         **base,
         kind=classifier.kind,
@@ -115,7 +112,7 @@ def details(entry: Entry) -> ModelDetails:
         instance_schema=dict(inputs.json_schema),
         example=dict(inputs.example),
         text_input=inputs.text_input,
-        explain_methods=list(methods_of(classifier)),
+        explain_methods=[*UNIFORM, *classifier.own_methods],
         source=ModelSource(library=source.library, versions=source.versions, architecture=source.architecture),
         parameters=classifier.parameters,
         size_bytes=classifier.size_bytes,

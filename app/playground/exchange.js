@@ -7,6 +7,9 @@ import { fill, h } from "./dom.js";
 import { duration } from "./numbers.js";
 
 export function exchange() {
+  /** @type {import("./api.js").Request | null} */
+  let shown = null;
+  const draw = () => (line.textContent = shown ? curl(shown) : "# The form holds JSON that cannot be read.");
   const state = h("p", { className: "state", role: "status" }, "Nothing was asked yet.");
   const line = h("code", {});
   const copy = h("button", { type: "button", className: "quiet copy" }, "Copy");
@@ -25,12 +28,14 @@ export function exchange() {
     element: h("section", { className: "exchange", ariaLabel: "Last answer" }, state, details),
     /** @param {import("./api.js").Request | null} request null where it cannot be sent as it is */
     preview: (request) => {
-      line.textContent = request ? curl(request) : "# The form holds JSON that cannot be read.";
+      shown = request;
+      draw();
     },
     waiting: () => fill(state, h("span", { className: "spinner", ariaHidden: "true" }), "Asking \u2026"),
     /** @param {import("./api.js").Reply} reply @param {string} said in a few words */
     answered: (reply, said) => {
       const { version } = reply.data;
+      draw();
       fill(state, h("strong", {}, said), ` in ${duration(reply.ms)}`, version && `, by version ${version}`);
     },
     /** @param {Error} error */

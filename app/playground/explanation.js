@@ -16,7 +16,7 @@ export function explanationCard(explanation, instance, count) {
   return h(
     "article",
     { className: "card explanation" },
-    count > 1 && h("h3", {}, `Instance ${explanation.instance + 1}`),
+    count > 1 && h("h2", {}, `Instance ${explanation.instance + 1}`),
     h(
       "p",
       { className: "said" },

@@ -31,10 +31,17 @@ function byId(id) {
 }
 
 async function update() {
-  try {
+  await guarded(async () => {
     models = (await send({ path: "v1/models" })).data.models;
     isKnown = true;
     await show();
+  });
+}
+
+/** @param {() => Promise<void>} act */
+async function guarded(act) {
+  try {
+    await act();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (!isKnown || error.status) showOnce(`problem ${error.message}`, () => unreachable(error, () => keys.ask(update, error)));
@@ -59,11 +66,10 @@ async function show() {
   content.inert = !view.startsWith(`ready ${name} `);
   const bench = await benchOf(name);
   if (readAddress().model !== address.model) return undefined;
-  showOnce(`ready ${name} ${address.tab}`, () => {
+  return showOnce(`ready ${name} ${address.tab}`, () => {
     bench.show(address.tab);
     return bench.element;
   });
-  return undefined;
 }
 
 /** @param {string} name */
@@ -119,6 +125,6 @@ useShortcuts(
   ],
   byId("help"),
 );
-addEventListener("hashchange", update);
+addEventListener("hashchange", () => guarded(show));
 showLive(byId("live"));
 follow();

@@ -15,7 +15,7 @@ export function predictionCard(prediction, index, count) {
   return h(
     "article",
     { className: "card prediction" },
-    count > 1 && h("h3", {}, `Instance ${index + 1}`),
+    count > 1 && h("h2", {}, `Instance ${index + 1}`),
     headline(prediction),
     h("ol", { className }, rows.slice(0, SHOWN)),
     rest.length > 0 && h("details", {}, h("summary", {}, `${rest.length} more labels`), h("ol", { className }, rest)),

@@ -11,7 +11,7 @@ export function refusal(error) {
   return h(
     "div",
     { className: "refusal", role: "alert" },
-    h("h3", {}, problem?.title || (problem ? "No answer" : "This cannot be sent")),
+    h("h2", {}, problem?.title || (problem ? "No answer" : "This cannot be sent")),
     h("p", { dir: "auto" }, error.message),
     wait && h("p", { className: "hint" }, `Try again in ${plural(wait, "second")}.`),
   );

@@ -95,7 +95,7 @@ export function changesOf(examples, before, after) {
   return h(
     "article",
     { className: "card" },
-    h("h3", {}, "The examples, before and after"),
+    h("h2", {}, "The examples, before and after"),
     h("p", { className: "hint" }, "It learned from these, so they flatter it; the figures above do not."),
     h("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "The examples, before and after" }, h("table", { className: "numbers changes" }, h("thead", {}, h("tr", {}, ["Example", "Before", "After"].map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, rows))),
   );

@@ -9,7 +9,7 @@ import { keys } from "./run.js";
 export function versionList(details, changed) {
   const list = h("ol", { className: "versions", reversed: true });
   const trouble = h("div", {});
-  const element = h("section", { className: "card version-card", ariaLabel: "Versions" }, h("h3", {}, "Versions"), list, trouble);
+  const element = h("section", { className: "card version-card", ariaLabel: "Versions" }, h("h2", {}, "Versions"), list, trouble);
 
   async function load() {
     try {

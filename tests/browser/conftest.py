@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,9 @@ MODELS = {
     "relations": "biome_v22_relation",
 }
 """Name in the store -> archive. Between them they have every kind of input."""
-WORD = ["good", "bad", "so-so"]
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+ARABIC = "\u0645\u062a\u062c\u0631 \u0627\u0644\u0643\u062a\u0628 \u0627\u0644\u062c\u062f\u064a\u062f"
+HOSTILE_LABELS = [HOSTILE, ARABIC, "plain"]
 
 
 @pytest.fixture(scope="package")
@@ -68,15 +71,33 @@ def server(archives: Path) -> Iterator[ServerProcess]:
 @pytest.fixture
 def tiny_store(browser: object, tmp_path: Path) -> Path:
     """For servers with settings of their own: it starts fast."""
-    write_tiny(tmp_path, "mood", labels=WORD)
+    write_tiny(tmp_path, "mood", labels=["good", "bad", "so-so"])
     return tmp_path
 
 
 Open = Callable[..., Watched]
 
 
+@pytest.fixture(scope="package")
+def tiny(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server of tiny classifiers that nobody may change; one is broken."""
+    store = tmp_path_factory.mktemp("tiny")
+    write_tiny(store, "mood", labels=["good", "bad", "so-so"])
+    write_tiny(store, "hostile", labels=HOSTILE_LABELS)
+    write_tiny(store, "broken", nothing=True)
+    with running(store) as process:
+        yield process.url
+
+
 @pytest.fixture
-def open_page(browser, server: ServerProcess) -> Iterator[Open]:
+def serve() -> Iterator[Callable[..., str]]:
+    """`serve(store, **settings)`: the URL of a server of tiny classifiers, which ends after the pages."""
+    with ExitStack() as stack:
+        yield lambda store, **settings: stack.enter_context(running(store, **settings)).url
+
+
+@pytest.fixture
+def open_page(browser, server: ServerProcess, serve) -> Iterator[Open]:
     """`open_page(address, url=..., **options of the context)`: a page of its own, watched to the end of the test."""
     pages: list[Watched] = []
 

@@ -15,6 +15,13 @@ COUNT_SHIFTS = """window.shift = 0; new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
 }).observe({type: "layout-shift", buffered: true})"""
 
+BEYOND = """() => {
+    const {scrollWidth, clientWidth} = document.documentElement;
+    if (scrollWidth <= clientWidth) return [];
+    const isBeyond = (one) => one.checkVisibility() && one.getBoundingClientRect().right > clientWidth + 1;
+    return [...document.querySelectorAll("main *, header *")].filter(isBeyond).map((one) => one.outerHTML.slice(0, 99));
+}"""
+
 
 class Watched:
     """`page` is playwright's; `trouble` is what it should not have done."""
@@ -70,8 +77,6 @@ class Watched:
         found = Axe().run(self.page).response["violations"]
         return [f"{one['id']}: {node['html']}: {node['failureSummary']}" for one in found for node in one["nodes"]]
 
-    def widths(self) -> tuple[int, int]:
-        """Of what there is, and of what is shown: more of the former scrolls sideways."""
-        root = "document.documentElement"
-        scroll, client = self.page.evaluate(f"[{root}.scrollWidth, {root}.clientWidth]")
-        return scroll, client
+    def beyond_the_edge(self) -> list[str]:
+        """What makes the page scroll sideways; nothing where it does not."""
+        return self.page.evaluate(BEYOND)

@@ -1,0 +1,36 @@
+"""Texts of others: right to left, beyond the basic plane, and hostile. They are shown, never run."""
+
+import pytest
+
+from tests.browser.conftest import ARABIC, HOSTILE, HOSTILE_LABELS
+
+EMOJI = "\U0001f469\u200d\U0001f680 was \U0001f600\U0001f600 very good \U0001f44d\U0001f3fd today"
+
+
+@pytest.mark.parametrize(
+    "text", [HOSTILE, ARABIC, EMOJI, "  two  spaces\nand a line "], ids=["hostile", "arabic", "emoji", "spaces"]
+)
+def test_what_is_explained_is_the_text_as_it_was_typed(open_page, text):
+    page = open_page("#/texts/explain")
+    page.field("instance").fill(text)
+    page.ask("Explain", ".explanation")
+    assert page.find("p.text").text_content() == text
+    assert page.page.locator("img, main script").count() == 0
+
+
+def test_a_text_from_right_to_left_is_drawn_so(open_page):
+    page = open_page("#/texts/explain")
+    page.field("instance").fill(ARABIC)
+    page.ask("Explain", ".explanation")
+    boxes = [mark.bounding_box()["x"] for mark in page.find("p.text mark").all()]
+    assert boxes == sorted(boxes, reverse=True)
+    direction = "element => getComputedStyle(element).direction"
+    assert page.find("p.text").evaluate(direction) == page.field("instance").evaluate(direction) == "rtl"
+
+
+def test_labels_are_only_text(open_page, tiny):
+    page = open_page("#/hostile/predict", url=tiny)
+    page.ask("Predict", ".prediction")
+    assert sorted(page.find(".bars .label").all_inner_texts()) == sorted(HOSTILE_LABELS)
+    assert page.find(".placard .labels li").all_inner_texts() == HOSTILE_LABELS
+    assert page.page.locator("img").count() == 0
