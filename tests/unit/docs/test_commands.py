@@ -17,6 +17,12 @@ from tests.unit.docs.commands import PAGES, ROOT, Command, commands
 
 ALL = [command for page in PAGES for command in commands(page)]
 
+RUN_WITH_THEIR_PAGE = {
+    "docs/clients.md": "tests/conformance/test_pages.py",
+    "docs/migrate.md": "tests/conformance/test_pages.py",
+}
+"""A page -> the test that runs all that it shows."""
+
 RUN_ELSEWHERE = {
     r"curl .*(business-names|products|duplicates)": "tests/service/test_readme.py",
     r"make test$|make test-browser|\.venv/bin/pytest|make lint": ".ci/run",
@@ -51,6 +57,9 @@ def runs_here(line: str) -> bool:
 
 @pytest.mark.parametrize("command", ALL, ids=lambda command: f"{command.page}: {command.line[:60]}")
 def test_every_command_is_run_or_says_why_not(command: Command) -> None:
+    if test := RUN_WITH_THEIR_PAGE.get(command.page):
+        assert command.page.removeprefix("docs/") in (ROOT / test).read_text()
+        return
     known = [pattern for pattern in (*RUN_ELSEWHERE, *EXEMPT) if re.match(pattern, command.line)]
     assert runs_here(command.line) or known, "run it in a test, and name the test here"
 
