@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-otel clients serve test test-browser test-fault lint bench docs lock clean
+.PHONY: help install install-dev install-otel clients serve test test-browser test-conformance test-fault lint bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ test: install-dev clients ## run the tests
 test-browser: install-dev ## the playground in a real browser (needs chromium)
 	@echo "==> opening the playground"
 	@$(BIN)/python -m pytest tests/browser
+
+test-conformance: install-dev clients ## other people's clients, the originals' requests, and many requests made from the OpenAPI document
+	@echo "==> asking as others ask"
+	@$(BIN)/python -m pytest tests/conformance tests/service/test_openapi.py -m "conformance or service"
 
 test-fault: install-dev ## the tests that cause faults, the long ones too (minutes)
 	@echo "==> causing faults"

@@ -136,7 +136,7 @@ Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 def parse_request(request: type[Parsed], members: Mapping[str, type[BaseModel]], data: object) -> Parsed:
-    """A body; `members` are the models of those of its members that are objects, or lists of them.
+    """A body; `members` are the models of those of its members that are objects, or lists of them, as `outer.inner`.
 
     Raises InvalidParameters, which lists what is accepted.
     """
@@ -152,7 +152,10 @@ MAX_SENTENCES = 10
 
 def _sentence(error: Any, request: type[BaseModel], members: Mapping[str, type[BaseModel]]) -> str:
     place = ".".join(str(part) for part in error["loc"]) or "The body"
-    model = members.get(error["loc"][0], request) if error["loc"] else request
+    names = [part for part in error["loc"] if isinstance(part, str)]
+    if error["type"] == "extra_forbidden":
+        names.pop()
+    model = members.get(".".join(names), request)
     if error["type"] == "extra_forbidden":
         return f"{place} is not known. Accepted: {', '.join(model.model_fields)}."
     if error["type"] == "missing":

@@ -72,7 +72,10 @@ class Versions:
                     log.exception("label versions cannot be followed", model=name)
 
     async def _append(self, name: str, version: NewVersion, expected: int) -> ServedModel:
-        return await self._write(name, self.store.append, version, expected)
+        served = await self._write(name, self.store.append, version, expected)
+        if self._catalog.entry(name).base != version.base:  # another archive was loaded meanwhile
+            raise StaleVersion(name, expected, served.label_set.version)
+        return served
 
     async def _activate(self, name: str, number: int, expected: int | None) -> ServedModel:
         return await self._write(name, self.store.activate, number, self._catalog.entry(name).base, expected)

@@ -44,11 +44,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     store: Path = tmp_path_factory.mktemp("store")
     shutil.copy(CARRIED / f"{ALLENNLP[0]}.tar.gz", store / "spare.tar.gz")
     (store / "broken.tar.gz").write_text("no archive")
+    for name, archive in (("business-names", ALLENNLP[2]), ("duplicates", BIOME[0])):
+        shutil.copy(CARRIED / f"{archive}.tar.gz", store / f"{name}.tar.gz")
     with serving(store, *BIOME, ALLENNLP[0], admin_keys=KEY, compat="biome") as process:
         yield process
 
 
 @pytest.fixture(scope="session")
 def allennlp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with serving(tmp_path_factory.mktemp("allennlp"), *ALLENNLP, compat="allennlp") as process:
+    store: Path = tmp_path_factory.mktemp("allennlp")
+    shutil.copy(CARRIED / f"{ALLENNLP[0]}.tar.gz", store / "reviews.tar.gz")
+    with serving(store, *ALLENNLP, compat="allennlp") as process:
         yield process

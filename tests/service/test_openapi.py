@@ -47,9 +47,9 @@ CASES = [
     ("POST", "/v1/models/{name}/labels", INVALID, 150),
     ("POST", "/v1/models/{name}/versions/{version}:activate", VALID, 60),
     ("POST", "/v1/models/{name}/versions/{version}:activate", INVALID, 60),
-    ("POST", "/v2/models/{name}/infer", VALID, 100),
-    ("POST", "/v2/models/{name}/infer", INVALID, 100),
-    ("POST", "/v2/models/{name}/versions/{version}/infer", VALID, 30),
+    ("POST", "/v2/models/{name}/infer", VALID, 60),
+    ("POST", "/v2/models/{name}/infer", INVALID, 60),
+    ("POST", "/v2/models/{name}/versions/{version}/infer", VALID, 15),
     ("POST", "/v2/repository/index", VALID, 30),
     ("POST", "/v2/repository/index", INVALID, 30),
     ("POST", "/v2/repository/models/{name}/unload", VALID, 3),
@@ -78,6 +78,16 @@ CASES = [
 
 @pytest.mark.parametrize(("method", "path", "mode", "examples"), CASES, ids=str)
 def test_no_request_gets_an_answer_that_is_not_documented(api, method, path, mode, examples):
+    check(api, method, path, mode, examples)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("method", "path", "mode", "examples"), CASES, ids=str)
+def test_none_of_many_requests_does(api, method, path, mode, examples):
+    check(api, method, path, mode, 10 * examples)
+
+
+def check(api, method, path, mode, examples):
     operation = api[path][method]
 
     @given(case=operation.as_strategy(generation_mode=mode))

@@ -115,6 +115,10 @@ BAD_REQUESTS = {
     "no inputs": ({}, "inputs is missing"),
     "an unknown member": ({"inputs": [tensor(TEXT)], "texts": []}, "Accepted: id"),
     "an unknown parameter": ({"inputs": [tensor(TEXT)], "parameters": {"sequence_id": 3}}, "Accepted: timeout"),
+    "an unknown parameter of an input": (
+        {"inputs": [tensor(TEXT, parameters={"shared_memory_region": "a"})]},
+        "Accepted: binary_data_size, content_type",
+    ),
     "another input": ({"inputs": [tensor(TEXT, name="sentence")]}, "Inputs of this model: text"),
     "twice": ({"inputs": [tensor(TEXT), tensor(TEXT)]}, "twice"),
     "numbers": ({"inputs": [tensor(TEXT, datatype="FP32", data=[1.0])]}, "BYTES"),

@@ -179,7 +179,9 @@ def parse_infer(data: object) -> InferRequest:
     """Raises InvalidParameters, which lists what is accepted."""
     members: dict[str, type[BaseModel]] = {
         "inputs": InputTensor,
+        "inputs.parameters": InputParameters,
         "outputs": RequestedOutput,
+        "outputs.parameters": OutputParameters,
         "parameters": InferParameters,
     }
     return parse_request(InferRequest, members, data)

@@ -24,6 +24,7 @@ RUN_WITH_THEIR_PAGE = {
 """A page -> the test that runs all that it shows."""
 
 RUN_ELSEWHERE = {
+    r"curl .*localhost:8000/(predict|_status)": "tests/conformance/test_pages.py",
     r"curl .*(business-names|products|duplicates)": "tests/service/test_readme.py",
     r"make test$|make test-browser|\.venv/bin/pytest|make lint": ".ci/run",
     r"make (install|install-dev)$": ".ci/run",
