@@ -23,7 +23,7 @@ class Command(NamedTuple):
 
 def commands(page: Path) -> Iterator[Command]:
     name = str(page.relative_to(ROOT))
-    for block in _blocks(page.read_text()):
+    for block in blocks(page.read_text()):
         lines = iter(block.splitlines())
         for line in lines:
             if STARTS.match(f"{line} "):
@@ -38,7 +38,7 @@ def _whole(line: str, more: Iterator[str]) -> str:
     return line.strip()
 
 
-def _blocks(text: str) -> Iterator[str]:
+def blocks(text: str) -> Iterator[str]:
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         if language in {"", "bash", "sh", "shell", "console"}:
             yield block

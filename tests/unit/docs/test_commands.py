@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from tests.oracle.oracles import CARRIED
-from tests.unit.docs.commands import PAGES, ROOT, Command, commands
+from tests.unit.docs.commands import PAGES, ROOT, Command, blocks, commands
 
 ALL = [command for page in PAGES for command in commands(page)]
 
@@ -117,3 +117,13 @@ def test_the_makefile_has_the_targets_that_pages_name() -> None:
     assert named <= targets
     for page in PAGES:
         assert set(re.findall(r"`make ([\w-]+)", page.read_text())) <= targets, page
+
+
+def test_the_quick_start_shows_what_the_readme_shows() -> None:
+    """The README's are run, and their answers held against what the page says."""
+    shown, run = (
+        {one.strip() for block in blocks((ROOT / page).read_text()) for one in block.split("\n\n") if "curl" in one}
+        for page in ("docs/index.md", "README.md")
+    )
+    assert shown
+    assert shown <= run
