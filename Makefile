@@ -55,7 +55,7 @@ test: install-dev clients ## run the tests
 
 test-browser: install-dev ## the playground in a real browser (needs chromium)
 	@echo "==> opening the playground"
-	@$(BIN)/python -m pytest tests/browser
+	@$(BIN)/python -m pytest tests/browser -m browser
 
 test-conformance: install-dev clients ## other people's clients, the originals' requests, and many requests made from the OpenAPI document
 	@echo "==> asking as others ask"

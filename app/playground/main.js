@@ -8,7 +8,7 @@ import { showLive } from "./live.js";
 import { modelList } from "./model_list.js";
 import { keys } from "./run.js";
 import { useShortcuts } from "./shortcuts.js";
-import { empty, failed, loading, unknown, unreachable } from "./states.js";
+import { empty, failed, loading, unknown, unloaded, unreachable } from "./states.js";
 import { themeSwitch } from "./theme_switch.js";
 import { workbench } from "./workbench.js";
 
@@ -63,6 +63,7 @@ async function show() {
   if (!model) return showOnce(`unknown ${name}`, () => unknown(name, models));
   if (model.state === "LOADING") return showOnce(`loading ${name}`, () => loading(model));
   if (model.state === "FAILED") return showOnce(`failed ${name}`, () => failed(model));
+  if (model.state === "UNLOADED") return showOnce(`unloaded ${name}`, () => unloaded(model));
   content.inert = !view.startsWith(`ready ${name} `);
   const bench = await benchOf(name);
   if (readAddress().model !== address.model) return undefined;

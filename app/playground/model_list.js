@@ -5,7 +5,7 @@ import { fill, h } from "./dom.js";
 
 const WORTH_FILTERING = 9;
 /** @type {Record<string, string>} */
-const STATES = { LOADING: "is being loaded", FAILED: "could not be loaded", READY: "" };
+const STATES = { LOADING: "is being loaded", FAILED: "could not be loaded", UNLOADED: "is unloaded", READY: "" };
 
 /** @param {Element} place */
 export function modelList(place) {

@@ -1,6 +1,6 @@
 /** A button that asks the service: one request at a time, and what comes of it. */
 
-import { Problem } from "./api.js";
+import { hasKey, Problem } from "./api.js";
 import { fill } from "./dom.js";
 import { Unreadable } from "./form.js";
 import { refusal } from "./refusal.js";
@@ -56,5 +56,5 @@ export function runner({ button, place, exchange, ask, complain = () => {} }) {
 
 /** @param {Problem} error */
 function needsKey(error) {
-  return error.status === 401;
+  return error.status === 401 || (error.status === 403 && hasKey());
 }

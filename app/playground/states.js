@@ -24,6 +24,16 @@ export function loading(model) {
   );
 }
 
+/** @param {any} model that was put away */
+export function unloaded(model) {
+  return h(
+    "section",
+    { className: "placard state" },
+    h("h1", {}, h("bdi", {}, model.name)),
+    h("p", { className: "origin" }, "This model was unloaded. It stays in the store and answers nothing until it is loaded again."),
+  );
+}
+
 export function empty() {
   return h(
     "section",

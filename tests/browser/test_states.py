@@ -23,21 +23,13 @@ def test_a_model_that_failed_says_why(open_page, tiny):
     page.ask("Predict", ".prediction")
 
 
-def test_a_model_that_is_loading_is_waited_for(open_page, tmp_path):
+def test_a_model_that_is_loading_is_waited_for_and_a_server_that_goes_away_is_missed(open_page, tmp_path):
     write_tiny(tmp_path, "mood", labels=["good", "bad"], load_seconds=4)
     with running(tmp_path, loaded=False) as server:
         page = open_page("#/mood/predict", url=server.url)
         page.text("It is being loaded").wait_for()
         assert page.violations() == []
         page.ask("Predict", ".prediction")
-        page.page.context.close()
-
-
-def test_a_server_that_goes_away_is_said_in_words(open_page, tmp_path):
-    write_tiny(tmp_path, "mood", labels=["good", "bad"])
-    with running(tmp_path) as server:
-        page = open_page("#/mood/predict", url=server.url)
-        page.button("Predict").wait_for()
     page.ask("Predict", ".refusal")
     assert "does not answer" in page.find(".refusal").inner_text()
     page.page.context.close()
@@ -50,7 +42,6 @@ def test_a_server_that_goes_away_is_said_in_words(open_page, tmp_path):
         ("", "checkpoint", "Predict"),
         ("#/texts", "texts", "Predict"),
         ("#/records/explain", "records", "Explain"),
-        ("#/pairs/nothing", "pairs", "Predict"),
     ],
 )
 def test_an_address_leads_to_a_model_and_a_tab(open_page, address, model, tab):

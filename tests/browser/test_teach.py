@@ -112,6 +112,7 @@ def test_a_server_that_nobody_may_change_says_so(open_page, tiny):
     assert "Nobody may change models here" in page.find(".refusal").inner_text()
 
 
+@pytest.mark.long
 def test_a_key_is_asked_for_and_kept_in_memory_only(open_page, serve, tiny_store):
     page = open_page("#/mood/teach", url=serve(tiny_store, admin_keys="right-key-of-the-test", require_key=True))
     page.button("Enter a key").click()

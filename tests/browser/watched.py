@@ -49,6 +49,11 @@ class Watched:
         self.page.goto("about:blank")
         self.page.goto(f"{self.url}/{address}")
 
+    def visit(self, model: str, tab: str) -> None:
+        """Another model, on the same page."""
+        self.page.evaluate("address => (location.hash = address)", f"#/{model}/{tab}")
+        self.find("h1").get_by_text(model, exact=True).wait_for()
+
     def button(self, name: str) -> Any:
         return self.page.get_by_role("button", name=name).filter(visible=True)
 
@@ -71,6 +76,12 @@ class Watched:
         found = self.find(answer).first
         found.wait_for()
         return found
+
+    def open_all(self) -> None:
+        """Everything that is folded."""
+        folded = self.find("details:not([open]) > summary")
+        while folded.count():
+            folded.first.click()
 
     def violations(self) -> list[str]:
         """What axe-core finds wrong."""

@@ -1,5 +1,6 @@
 """The playground's files, and how they are sent. No browser needed."""
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -7,21 +8,32 @@ import subprocess
 import httpx
 import pytest
 
+from app.main import create_app
 from app.playground_files import FOLDER, read_files
-from tests.service.process import running
-from tests.service.tiny import write_tiny
+from app.settings import Settings
 
 HTML = {"accept": "text/html,application/xhtml+xml"}
 MODULES = sorted(FOLDER.glob("*.js"))
 IMPORT = re.compile(r'(?:from|import|import\() ?"([^"]+)"')
 
 
+class Client:
+    """Asks an application without a server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._transport = httpx.ASGITransport(create_app(settings))
+
+    def get(self, path: str, method: str = "GET", **options: object) -> httpx.Response:
+        async def answer() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://here") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(answer())
+
+
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    store = tmp_path_factory.mktemp("store")
-    write_tiny(store, "mood", labels=["good", "bad"])
-    with running(store) as server, server.client() as client:
-        yield client
+    return Client(Settings(store=tmp_path_factory.mktemp("store")))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +45,7 @@ def test_a_browser_gets_the_page_and_a_machine_its_pulse(client, page):
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "<title>Vitrine</title>" in page.text
     assert client.get("/").json() == {"status": "alive"}
-    assert client.head("/", headers=HTML).headers["etag"] == page.headers["etag"]
+    assert client.get("/", method="HEAD", headers=HTML).headers["etag"] == page.headers["etag"]
 
 
 def test_every_file_of_the_page_is_there_compressed_and_kept(client, page):
@@ -66,9 +78,9 @@ def test_the_policy_allows_nothing_but_the_page_itself(client, page):
 
 
 def test_it_can_be_switched_off(tmp_path):
-    with running(tmp_path, playground=False) as server, httpx.Client(base_url=server.url) as client:
-        assert client.get("/", headers=HTML).json() == {"status": "alive"}
-        assert client.get("/playground/x/main.js").status_code == 404
+    client = Client(Settings(store=tmp_path, playground=False))
+    assert client.get("/", headers=HTML).json() == {"status": "alive"}
+    assert client.get("/playground/x/main.js").status_code == 404
 
 
 def test_the_release_changes_with_any_file(tmp_path):
