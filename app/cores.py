@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -63,6 +63,12 @@ class Part(NamedTuple):
     batch: Batch
 
 
+Trial = Callable[[], float]
+"""Runs once; the seconds that it took."""
+Trials = Generator[Trial, float, Spreading]
+"""Is sent the seconds of each trial."""
+
+
 class Cores:
     """`count` of them. One batch at a time."""
 
@@ -101,22 +107,45 @@ class Cores:
 
     def measure(self, work: Runnable, payload: Any, tokens: int) -> Spreading:
         """The best spreads for a payload alone and for batches of its copies."""
-        alone, _ = self._best(work, [payload], [tokens])
+        trials = self.trials(work, payload, tokens)
+        try:
+            trial = next(trials)
+            while True:
+                trial = trials.send(trial())
+        except StopIteration as end:
+            spreading: Spreading = end.value
+            return spreading
+
+    def trials(self, work: Runnable, payload: Any, tokens: int) -> Trials:
+        """As measure, but whoever asks runs each trial, with what else there is to run in between."""
+        alone, _ = yield from self._best(work, [payload], [tokens])
         batches: dict[float, Spread] = {}
         for size in MEASURED_SIZES:
-            batches[size * max(1, tokens)], seconds = self._best(work, [payload] * size, [tokens] * size)
+            best = yield from self._best(work, [payload] * size, [tokens] * size)
+            batches[size * max(1, tokens)], seconds = best
             if seconds > LONG_S:
                 break  # so long that it will be the same for more
         return Spreading(alone, batches)
 
-    def _best(self, work: Runnable, payloads: Sequence[Any], tokens: Sequence[int]) -> tuple[Spread, float]:
+    def _best(
+        self, work: Runnable, payloads: Sequence[Any], tokens: Sequence[int]
+    ) -> Generator[Trial, float, tuple[Spread, float]]:
         """The best spread, and the seconds of one thread."""
         times = {}
         for spread in self._candidates(len(payloads)):
-            parts = self.collate(work, payloads, tokens, spread)
-            times[spread] = _shortest(partial(self.run, work, parts, spread))
+            trial = partial(self._seconds, work, payloads, tokens, spread)
+            runs: list[float] = []
+            while not runs or (len(runs) < MEASUREMENTS and sum(runs) < MEASURING_S):
+                runs.append((yield trial))
+            times[spread] = min(runs)
         best, single = min(times, key=times.__getitem__), times[ONE_THREAD]
         return best if times[best] < WORTH_WHILE * single else ONE_THREAD, single
+
+    def _seconds(self, work: Runnable, payloads: Sequence[Any], tokens: Sequence[int], spread: Spread) -> float:
+        parts = self.collate(work, payloads, tokens, spread)
+        started = time.perf_counter()
+        self.run(work, parts, spread)
+        return time.perf_counter() - started
 
     def _candidates(self, size: int) -> list[Spread]:
         powers = [2**power for power in range(self.count.bit_length())]
@@ -153,13 +182,3 @@ def _merged(parts: Sequence[Part], rows: Iterable[Sequence[Any]]) -> list[Any]:
         index: row for part, own in zip(parts, rows, strict=True) for index, row in zip(part.indices, own, strict=True)
     }
     return [merged[index] for index in range(len(merged))]
-
-
-def _shortest(run: Callable[[], object]) -> float:
-    """Seconds."""
-    times: list[float] = []
-    while not times or (len(times) < MEASUREMENTS and sum(times) < MEASURING_S):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return min(times)

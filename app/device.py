@@ -76,8 +76,17 @@ class DeviceLane:
         return await asyncio.wrap_future(self._device_thread.submit(self._timed, function, *args))
 
     async def measure(self, work: DeviceWork, payload: Any, tokens: int) -> Spreading:
-        """How batches of payloads like this one are spread best."""
-        return await self.call(self._cores.measure, work, payload, tokens)
+        """How batches of payloads like this one are spread best. Other batches run between two trials."""
+        if self._cores.count == 1:
+            return Spreading()
+        trials = self._cores.trials(work, payload, tokens)
+        try:
+            trial = next(trials)
+            while True:
+                trial = trials.send(await self.call(trial))
+        except StopIteration as end:
+            spreading: Spreading = end.value
+            return spreading
 
     def _collate(self, batch: batches.Batch) -> Collated:
         work = _work(batch)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Coroutine
+import weakref
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from app.catalog import Catalog, Entry
@@ -14,6 +15,8 @@ from app.service import Service
 from app.store import model_paths
 
 T = TypeVar("T")
+Canary = Callable[[], object]
+"""None once what it stands for is gone."""
 
 
 class Repository:
@@ -50,15 +53,29 @@ class Repository:
         paths = await asyncio.to_thread(model_paths, self._service.settings.store)
         if name not in paths:
             raise UnknownModel(name, list(paths))
+        released = self._canary(name)
         try:
             await self._catalog.load(name, paths[name])
-            return await self._service.versions.refresh(name)
-        finally:
-            _collect()
+        except BaseException:
+            self._release(_nothing)
+            raise
+        self._release(released)
+        return await self._service.versions.refresh(name)
 
     async def _unload(self, name: str) -> None:
+        released = self._canary(name)
         await self._catalog.unload(name)
-        _collect()
+        self._release(released)
+
+    def _canary(self, name: str) -> Canary:
+        """Dies with all of the classifier that answers now."""
+        entry = self._catalog.entries.get(name)
+        return weakref.ref(entry.served.classifier.label_set.head) if entry and entry.served else _nothing
+
+    def _release(self, canary: Canary) -> None:
+        """A classifier's garbage is in cycles: cheap to collect, but for what was frozen at the start."""
+        gc.collect()
+        asyncio.get_running_loop().call_later(RUNNING_REQUESTS_S, _thaw, canary)
 
     async def _to_its_end(self, change: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(change)
@@ -71,8 +88,18 @@ class Repository:
             task.cancel()
 
 
-def _collect() -> None:
-    """What was frozen when it was loaded is garbage now, or may be; what is new stays."""
-    gc.unfreeze()
+RUNNING_REQUESTS_S = 5.0
+"""How long requests that have begun may keep a classifier before it is looked for among what was frozen."""
+
+
+def _nothing() -> None:
+    return None
+
+
+def _thaw(canary: Canary) -> None:
+    """Walks through everything there is, which takes a third of a second."""
     gc.collect()
-    gc.freeze()
+    if canary() is not None:
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
