@@ -23,6 +23,15 @@ def test_a_model_that_failed_says_why(open_page, tiny):
     page.ask("Predict", ".prediction")
 
 
+@pytest.mark.long
+def test_a_model_that_was_unloaded_says_so(open_page, serve, tiny_store):
+    url = serve(tiny_store, allow_unauthenticated_admin=True)
+    assert httpx.post(f"{url}/v2/repository/models/mood/unload").status_code == 200
+    page = open_page("#/mood/predict", url=url)
+    page.text("This model was unloaded.").wait_for()
+    assert page.violations() == []
+
+
 def test_a_model_that_is_loading_is_waited_for_and_a_server_that_goes_away_is_missed(open_page, tmp_path):
     write_tiny(tmp_path, "mood", labels=["good", "bad"], load_seconds=4)
     with running(tmp_path, loaded=False) as server:
