@@ -80,8 +80,8 @@ class Server(uvicorn.Server):
     def _drain(self) -> None:
         self.service.draining = True
         delay = self.service.settings.drain_delay_s
+        asyncio.get_running_loop().call_later(delay, self._stop)  # first: a log that nobody reads any more may fail
         log.info("draining", delay_s=delay, queued=self.service.batcher.queued_items)
-        asyncio.get_running_loop().call_later(delay, self._stop)
 
     def _give_up(self) -> None:
         self.config.timeout_graceful_shutdown = FATAL_GRACE_S
