@@ -89,7 +89,7 @@ lock: ## resolve pyproject.toml into the two lock files (needs uv)
 	    --no-emit-package protobuf -o requirements.lock
 	@uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --no-annotate --no-header \
 	    -o requirements-dev.lock
-	@uv pip compile --quiet tests/conformance/clients.in --python-version 3.11 --no-annotate --no-header \
+	@uv pip compile --quiet --no-config tests/conformance/clients.in --python-version 3.11 --no-annotate --no-header \
 	    -o tests/conformance/clients.lock
 
 clean: ## remove the virtual environment and caches (the store stays)
