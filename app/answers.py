@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from models.classifier import Classifier, Features, LabelSet, ranked
+from models.classifier import Classifier, Features, LabelSet, ranking
 
 THRESHOLD = 0.5
 """A multi-label classifier says a label whose sigmoid is above this."""
@@ -31,15 +31,16 @@ def prediction(
     classifier: Classifier, label_set: LabelSet, features: Features, row: Row, options: AnswerOptions
 ) -> dict[str, Any]:
     """Labels with their scores, highest first, ties by label index."""
-    best = ranked(label_set.labels, row.scores, row.logits)
+    labels, scores, logits = label_set.labels, row.scores, row.logits
+    best = ranking(scores)
     shown = best[: options.top_k]
-    answer: dict[str, Any] = {"label": best[0].label, "score": best[0].score}
+    answer: dict[str, Any] = {"label": labels[best[0]], "score": scores[best[0]]}
     if classifier.multilabel:
-        answer["labels"] = [one.label for one in best if one.score > THRESHOLD]
+        answer["labels"] = [labels[index] for index in best if scores[index] > THRESHOLD]
     if options.logits:
-        answer["scores"] = [{"label": one.label, "score": one.score, "logit": one.logit} for one in shown]
+        answer["scores"] = [{"label": labels[at], "score": scores[at], "logit": logits[at]} for at in shown]
     else:
-        answer["scores"] = [{"label": one.label, "score": one.score} for one in shown]
+        answer["scores"] = [{"label": labels[at], "score": scores[at]} for at in shown]
     answer["warnings"] = [*features.warnings, *map(truncation, features.truncated)]
     return answer
 

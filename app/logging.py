@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -28,7 +29,7 @@ def configure_logging(settings: Settings) -> None:
     on_terminal = sys.stdout.isatty()
     if settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal):
         renderer = [_TRACEBACKS, structlog.processors.JSONRenderer(_json)]
-        factory: Any = structlog.BytesLoggerFactory(sys.stdout.buffer)
+        factory: Any = structlog.BytesLoggerFactory(cast(BinaryIO, FlushedTogether(sys.stdout.buffer)))
     else:
         renderer = [
             structlog.dev.ConsoleRenderer(colors=on_terminal, exception_formatter=structlog.dev.plain_traceback)
@@ -41,6 +42,34 @@ def configure_logging(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     _configure_libraries(shared, renderer, level)
+
+
+class FlushedTogether:
+    """A file whose lines of one event loop are flushed together: a system call for each would take the loop longer
+    than the rest of a log line, because other threads take the interpreter meanwhile."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._due = False
+        self.write = file.write
+
+    def flush(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._file.flush()
+            return
+        if not self._due:
+            self._due = True
+            loop.call_later(FLUSH_S, self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._due = False
+        self._file.flush()
+
+
+FLUSH_S = 0.02
+"""How late a line may be; what a killed process may not have said."""
 
 
 def log_failure(log: Any, request_id: str | None, error: BaseException) -> None:

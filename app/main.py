@@ -11,14 +11,15 @@ from starlette.routing import Route
 
 from app.access import Access
 from app.api.documentation import document
-from app.api.explain import EXPLAIN_PATH, ExplainEndpoint
+from app.api.explain import ExplainEndpoint
 from app.api.health import health_router
 from app.api.labels import labels_router
-from app.api.native import PREDICT_PATH, PredictEndpoint, native_router
+from app.api.native import PredictEndpoint, native_router
 from app.api.playground import playground_routes
 from app.api.v2.routes import add_v2
 from app.catalog import Load
 from app.compat.routes import add_compat
+from app.hot_routes import HotRoutes
 from app.middleware import BodyLimit, RequestContext, RequireKey
 from app.problems import add_problem_handlers
 from app.service import Service
@@ -41,8 +42,8 @@ def create_app(settings: Settings | None = None, *, load: Load | None = None) ->
 
     app = FastAPI(title="Vitrine", version="0.1.0", description=DESCRIPTION, lifespan=lifespan, telemetry=NO_TELEMETRY)
     app.state.service = service
-    app.router.routes.append(Route(PREDICT_PATH, PredictEndpoint(service), methods=["POST"], name="predict"))
-    app.router.routes.append(Route(EXPLAIN_PATH, ExplainEndpoint(service), methods=["POST"], name="explain"))
+    hot = [PredictEndpoint(service), ExplainEndpoint(service)]
+    app.router.routes.extend(Route(one.path, one, methods=["POST"], name=one.verb) for one in hot)
     if service.settings.playground:
         app.router.routes.extend(playground_routes())
     app.include_router(native_router(service))
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None, *, load: Load | None = None) ->
     add_compat(app, service)
     if not service.settings.probe_port:
         app.include_router(health_router(service))
+    app.add_middleware(HotRoutes, endpoints={one.verb: one for one in hot})
     if service.settings.require_key:
         app.add_middleware(RequireKey, access=access)
     app.add_middleware(BodyLimit, limit=service.settings.max_request_bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,13 +51,12 @@ async def featurize(
     service: Service, served: ServedModel, instances: Sequence[Any], *, truncate: bool = True
 ) -> list[Features]:
     """Features of every instance, or InvalidInstances with all that are refused."""
-    refusals = list(_unreadable(instances, service.settings.max_instance_chars))
-    if refusals:
-        raise InvalidInstances(refusals)
+    chars = _read_chars(instances, service.settings.max_instance_chars)
     started = time.perf_counter()
     with stage("featurize"):
-        outcomes = await service.featurizer.featurize(served.classifier, instances)
+        outcomes = await service.featurizer.featurize(served.classifier, instances, chars)
     service.metrics.featurize_seconds.labels(served.name).observe(time.perf_counter() - started)
+    refusals: list[Refusal] = []
     features: list[Features] = []
     for index, outcome in enumerate(outcomes):
         if isinstance(outcome, InvalidInstance):
@@ -71,18 +70,26 @@ async def featurize(
     return features
 
 
-def _unreadable(instances: Sequence[Any], most_chars: int) -> Iterator[Refusal]:
+def _read_chars(instances: Sequence[Any], most: int) -> int:
+    """The characters of all instances, or InvalidInstances with all that cannot be read."""
+    refusals: list[Refusal] = []
+    total = 0
     for index, instance in enumerate(instances):
         if not isinstance(instance, str | dict):
-            yield Refusal(index, f"An instance is a string or an object, not {_json_type(instance)}.")
+            refusals.append(Refusal(index, f"An instance is a string or an object, not {_json_type(instance)}."))
             continue
         try:
             chars = _chars(instance, MOST_LEVELS)
         except InvalidInstance as error:
-            yield Refusal(index, error.message)
+            refusals.append(Refusal(index, error.message))
             continue
-        if chars > most_chars:
-            yield Refusal(index, f"It has {chars} characters and this server reads {most_chars}. Send a shorter text.")
+        if chars > most:
+            reason = f"It has {chars} characters and this server reads {most}. Send a shorter text."
+            refusals.append(Refusal(index, reason))
+        total += chars
+    if refusals:
+        raise InvalidInstances(refusals)
+    return total
 
 
 def _chars(value: Any, levels: int) -> int:

@@ -34,6 +34,18 @@ async def send_problem(scope: Scope, send: Send, problem: Problem, headers: dict
     await send_json(send, problem.status, body, headers)
 
 
+async def send_error(scope: Scope, send: Send, error: Exception) -> None:
+    """Answers what a request ended with."""
+    await send_problem(scope, send, _known(scope, error))
+
+
+def _known(scope: Scope, error: Exception) -> Problem:
+    """The problem of an error; what nobody expected goes to the log too."""
+    if answer_to(error) is UNEXPECTED:
+        log_failure(log, scope.get("vitrine.request_id"), error)
+    return problem_of(error)
+
+
 class _ProblemResponse(Response):
     def __init__(self, problem: Problem, headers: dict[bytes, bytes] | None = None) -> None:
         super().__init__(status_code=problem.status)
@@ -53,9 +65,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 async def _on_domain_error(request: Request, error: Exception) -> Response:
-    if answer_to(error) is UNEXPECTED:
-        log_failure(log, request.scope.get("vitrine.request_id"), error)
-    return _ProblemResponse(problem_of(error))
+    return _ProblemResponse(_known(request.scope, error))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -161,19 +161,11 @@ def weigh(*modules: nn.Module) -> tuple[int, int]:
     return weights, sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    label: str
-    score: float
-    logit: float
-
-
 def probabilities(logits: Tensor, multilabel: bool) -> Tensor:
     """(batch, num_labels) -> (batch, num_labels): softmax over the labels, or one sigmoid per label."""
     return logits.sigmoid() if multilabel else logits.softmax(dim=-1)
 
 
-def ranked(labels: Sequence[str], scores: Sequence[float], logits: Sequence[float]) -> list[Score]:
-    """Highest score first, ties by label index."""
-    order = sorted(range(len(labels)), key=lambda index: (-scores[index], index))
-    return [Score(labels[index], scores[index], logits[index]) for index in order]
+def ranking(scores: Sequence[float]) -> list[int]:
+    """Indices, highest score first, ties by index."""
+    return sorted(range(len(scores)), key=scores.__getitem__, reverse=True)

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -72,3 +73,34 @@ async def test_many_requests_and_large_ones_are_all_answered(featurizer):
     requests = [featurizer.featurize(Shouting(), [f"w{n}"] * size) for n, size in enumerate(sizes)]
     for number, outcomes in enumerate(await asyncio.gather(*requests)):
         assert outcomes == [f"W{number}"] * sizes[number]
+
+
+class Slow(Shouting):
+    """Takes a millisecond of work for a character of `S`; says on which threads it worked."""
+
+    def __init__(self):
+        super().__init__()
+        self.threads = []
+
+    def featurize(self, instance):
+        self.threads.append(threading.current_thread())
+        until = time.thread_time() + 0.001 * instance.count("S")
+        while time.thread_time() < until:
+            pass
+        return super().featurize(instance)
+
+
+async def test_what_takes_less_than_the_hand_over_is_not_handed_over(featurizer):
+    classifier = Slow()
+    texts = ["a text of forty characters, which is quick"] * 2 + ["x" * 100_000]
+    for text in texts:
+        assert await featurizer.featurize(classifier, [text], len(text)) == [text.upper()]
+    here = threading.current_thread()
+    assert [thread is here for thread in classifier.threads] == [False, True, False]
+
+
+async def test_a_pace_is_learnt_from_the_slowest_of_late(featurizer):
+    classifier = Slow()
+    for text in ("S" * 30, "quick " * 10, "quick " * 10):
+        await featurizer.featurize(classifier, [text], len(text))
+    assert threading.current_thread() not in classifier.threads

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import subprocess
 import sys
 
 import pytest
+
+from app.logging import FLUSH_S, FlushedTogether
 
 SECRET = "xyzzyplugh"
 PROGRAM = f"""
@@ -55,3 +59,33 @@ def test_libraries_do_not_log_the_words_of_errors(form: str) -> None:
 def test_each_line_is_json() -> None:
     lines = [json.loads(line) for line in logged("json").splitlines()]
     assert [line["logger"] for line in lines] == ["uvicorn.error", "asyncio"]
+
+
+class Counted(io.BytesIO):
+    flushes = 0
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+
+async def _write(lines: FlushedTogether, count: int) -> None:
+    for number in range(count):
+        lines.write(b"%d\n" % number)
+        lines.flush()
+    await asyncio.sleep(2 * FLUSH_S)
+
+
+def test_lines_of_an_event_loop_are_flushed_together_and_none_is_kept() -> None:
+    file = Counted()
+    asyncio.run(_write(FlushedTogether(file), 100))
+    assert file.getvalue().count(b"\n") == 100
+    assert file.flushes == 1
+
+
+def test_without_an_event_loop_each_line_is_flushed() -> None:
+    file = Counted()
+    lines = FlushedTogether(file)
+    for _ in range(3):
+        lines.write(b"line\n")
+        lines.flush()
+    assert file.flushes == 3
