@@ -194,6 +194,7 @@ class Catalog:
                 "model ready",
                 kind=entry.served.classifier.kind,
                 seconds=seconds,
+                precision=entry.served.classifier.precision,
                 cores_alone=entry.served.spreading.alone.threads,
                 cores_batch=max(spread.parts for spread in entry.served.spreading.batches.values()),
             )

@@ -24,6 +24,7 @@ from app.versions import Versions
 from app.watchdog import watch_loop
 from models.archive_limits import ArchiveLimits
 from models.classifier import Classifier, LabelSet
+from models.precision import FULL, PrecisionRefused, reduce_precision
 
 if TYPE_CHECKING:
     from app.tracing import Tracing
@@ -183,6 +184,18 @@ def _loader(settings: Settings) -> Load:
         from models.loading import load_classifier  # noqa: PLC0415 - seconds to import; the server answers meanwhile
 
         limits = ArchiveLimits(packed_bytes=settings.max_archive_bytes, unpacked_bytes=settings.max_unpacked_bytes)
-        return load_classifier(path, hub=settings.hub_dir, limits=limits)
+        classifier = load_classifier(path, hub=settings.hub_dir, limits=limits)
+        if settings.precision != FULL:
+            _reduce(classifier, path.name, settings.precision)
+        return classifier
 
     return load
+
+
+def _reduce(classifier: Classifier, name: str, precision: str) -> None:
+    try:
+        moved = reduce_precision(classifier, precision)
+    except PrecisionRefused as reason:
+        log.warning("precision refused", archive=name, precision=precision, reason=str(reason))
+    else:
+        log.info("precision reduced", archive=name, precision=precision, probability_moved=round(moved, 4))

@@ -47,7 +47,8 @@ class ArchiveClassifier(Classifier):
         self.label_set = label_set
         self.parameters, self.size_bytes = weigh(model)
         self.padding_safe = requirements.padding_safe
-        self.packed = isinstance(model, BertForClassification) and runs_packed(model.bert_model.config)
+        if isinstance(model, BertForClassification) and runs_packed(model.bert_model.config):
+            self.packed, self.reducible = True, model.bert_model.encoder
 
     def featurize(self, instance: Instance) -> Features:
         reading = self._reader.read(instance)

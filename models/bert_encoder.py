@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
@@ -26,14 +27,20 @@ def pooled(bert: BertModel, input_ids: Tensor, attention_mask: Tensor, token_typ
     """(batch, length) ids -> (batch, hidden). The mask is one where a token is to be attended to."""
     embedded = bert.embeddings(input_ids=input_ids, token_type_ids=token_type_ids)  # (batch, length, hidden)
     packing = Packing(attention_mask.bool())
-    hidden = packing.pack(embedded)  # (tokens, hidden)
     pooler: Any = bert.pooler
     *layers, last = bert.encoder.layer
+    hidden = packing.pack(embedded).to(_dtype(last))  # (tokens, hidden)
     for layer in layers:
         hidden = _transformed(layer, hidden, hidden, packing.attend)
     first = _transformed(last, hidden.index_select(0, packing.firsts), hidden, packing.attend_first)  # (batch, hidden)
-    vectors: Tensor = pooler(first.unsqueeze(1))  # (batch, 1, hidden) -> (batch, hidden)
+    vectors: Tensor = pooler(first.to(embedded.dtype).unsqueeze(1))  # (batch, 1, hidden) -> (batch, hidden)
     return packing.unsorted(vectors)
+
+
+def _dtype(layer: Any) -> torch.dtype:
+    """Layers may compute in fewer bits than the rest (models/precision.py)."""
+    dtype: torch.dtype = layer.output.dense.weight.dtype
+    return dtype
 
 
 def _transformed(layer: Any, readers: Tensor, hidden: Tensor, attend: Attend) -> Tensor:

@@ -174,7 +174,8 @@ class CheckpointClassifier(Classifier):
         self.parameters, self.size_bytes = weigh(model, label_set.head)
         self._with_types = tokenizer.gives_types and _takes_types(model, config)
         self.padding_safe = self._padding_changes_nothing()
-        self.packed = isinstance(model, BERTForSequenceClassification) and runs_packed(model.config)
+        if isinstance(model, BERTForSequenceClassification) and runs_packed(model.config):
+            self.packed, self.reducible = True, model.bert.encoder
 
     @torch.inference_mode()
     def _padding_changes_nothing(self) -> bool:

@@ -123,6 +123,10 @@ class Classifier(ABC):
     """What its weights take on a device."""
     padding_safe: bool
     """False where padding would change an answer; then instances of one batch must have one shape."""
+    precision: str = "fp32"
+    """What its encoder computes in; see models/precision.py."""
+    reducible: nn.Module | None = None
+    """The layers that may compute in fewer bits."""
     packed: bool = False
     """True where nothing is computed for padding: texts of any lengths go well together."""
     own_methods: Sequence[str] = ()

@@ -114,6 +114,7 @@ def details(entry: Entry) -> ModelDetails:
         text_input=inputs.text_input,
         explain_methods=[*UNIFORM, *classifier.own_methods],
         source=ModelSource(library=source.library, versions=source.versions, architecture=source.architecture),
+        precision=classifier.precision,
         parameters=classifier.parameters,
         size_bytes=classifier.size_bytes,
     )
