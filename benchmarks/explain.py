@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification
 
 from app.bench.comparison import read
 from app.bench.expected import expected_of
@@ -46,7 +47,7 @@ def main(
     """Prints a Markdown table: seconds for all explanations, ratios, and the latency of predictions."""
     torch.set_num_threads(threads or available_cpus())
     instances = list(islice(cycle(json.loads(line) for line in texts.read_text().splitlines() if line.strip()), 256))
-    yardstick = Yardstick(archive, steps)
+    yardstick = yardstick_of(archive, steps)
     sides: dict[str, Callable[[Sequence[Any]], None]] = {"captum, one by one": yardstick.explain}
     if interpreter := allennlp_interpreter(archive):
         sides["AllenNLP's interpreter (10 steps), one by one"] = interpreter
@@ -138,6 +139,24 @@ class Yardstick:
                 abs(one - other) > TOLERANCE for one, other in zip(sorted(nonzero), sorted(strongest), strict=True)
             ):
                 raise SystemExit("the service's attributions are not captum's")
+
+
+class TransformersYardstick(Yardstick):
+    """The same through transformers' own model, which is what TorchServe would run."""
+
+    def __init__(self, archive: Path, steps: int) -> None:
+        super().__init__(archive, steps)
+        self._model = AutoModelForSequenceClassification.from_pretrained(archive).eval()
+
+    def _scores(self, batch: Batch, points: Sequence[Tensor]) -> Tensor:
+        given = {name: tensor for name, tensor in batch.tensors.items() if name != "input_ids"}
+        logits: Tensor = self._model(inputs_embeds=points[0], **given).logits
+        return probabilities(logits, self.classifier.multilabel)
+
+
+def yardstick_of(archive: Path, steps: int) -> Yardstick:
+    is_checkpoint = (archive / "config.json").exists() and not (archive / "vocabulary").exists()
+    return (TransformersYardstick if is_checkpoint else Yardstick)(archive, steps)
 
 
 def allennlp_interpreter(archive: Path) -> Callable[[Sequence[Any]], None] | None:
