@@ -251,7 +251,11 @@ class Batcher:
             self._lose_device()
         finally:
             batch.settle(BrokenClassifier("the batch ended without an answer to this instance"))
-            del self._running[batch]
+            self._leave_lane(batch)
+
+    def _leave_lane(self, batch: Batch) -> None:
+        """Room for the next one; halves of a batch had none of their own."""
+        if self._running.pop(batch, None):
             self._dispatch()
 
     async def _attempt(self, batch: Batch, *, again: bool = True) -> bool:
@@ -281,6 +285,7 @@ class Batcher:
                 batch.settle(error)
             return False
         self._recover()
+        self._leave_lane(batch)  # before anybody is answered: the lane need not wait for that
         for item, row in zip(batch.items, rows, strict=True):
             item.settle(row)
         return True
