@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -117,10 +118,12 @@ def once(url: str, requests: Sequence[Request]) -> tuple[float, list[bytes]]:
 
 
 def client(url: str, requests: Sequence[Request], **job: Any) -> Any:
-    done = subprocess.run(  # noqa: S603 - this very program
-        CLIENT, input=client_job(url, requests, **job), capture_output=True, text=True, check=True, timeout=600
-    )
-    return json.loads(done.stdout)
+    with TemporaryFile("w+", encoding="utf-8") as found:  # megabytes, of which a pipe was seen to lose the end
+        subprocess.run(  # noqa: S603 - this very program
+            CLIENT, input=client_job(url, requests, **job), stdout=found, text=True, check=True, timeout=600
+        )
+        found.seek(0)
+        return json.load(found)
 
 
 CLIENT = [sys.executable, "-m", "app.bench.client"]
