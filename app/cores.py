@@ -130,14 +130,16 @@ class Cores:
     def _best(
         self, work: Runnable, payloads: Sequence[Any], tokens: Sequence[int]
     ) -> Generator[Trial, float, tuple[Spread, float]]:
-        """The best spread, and the seconds of one thread."""
-        times = {}
-        for spread in self._candidates(len(payloads)):
-            trial = partial(self._seconds, work, payloads, tokens, spread)
-            runs: list[float] = []
-            while not runs or (len(runs) < MEASUREMENTS and sum(runs) < MEASURING_S):
-                runs.append((yield trial))
-            times[spread] = min(runs)
+        """The best spread, and the seconds of one thread. They take turns: what else happens harms all alike."""
+        times = dict.fromkeys(self._candidates(len(payloads)), math.inf)
+        spent = 0.0
+        for turn in range(MOST_TURNS):
+            for spread in times:
+                seconds = yield partial(self._seconds, work, payloads, tokens, spread)
+                times[spread] = min(times[spread], seconds)
+                spent += seconds
+            if turn + 1 >= LEAST_TURNS and spent > MEASURING_S:
+                break
         best, single = min(times, key=times.__getitem__), times[ONE_THREAD]
         return best if times[best] < WORTH_WHILE * single else ONE_THREAD, single
 
@@ -159,8 +161,8 @@ class Cores:
 
 
 MEASURED_SIZES = (8, 64, 256)
-MEASUREMENTS, MEASURING_S = 5, 0.1
-"""As many as fit in the time, but one at least; the shortest counts."""
+LEAST_TURNS, MOST_TURNS, MEASURING_S = 3, 7, 0.3
+"""As many as fit in the time; the shortest counts. One unlucky choice would hold until the model is loaded again."""
 WORTH_WHILE = 0.8
 """The share of one thread's time that other threads have to bring it down to: they keep others from their core."""
 LONG_S = 0.03
