@@ -16,7 +16,7 @@ MODELS = "/v1/models/"
 class HotRoutes:
     """POST /v1/models/{name}:{verb} goes to the endpoint of its verb, everything else to the application.
 
-    The same endpoints are routes of the application too, for whom these paths are below another root.
+    The application has routes to the same endpoints, for requests that a root path keeps from being known here.
     """
 
     def __init__(self, app: ASGIApp, endpoints: Mapping[str, ASGIApp]) -> None:

@@ -29,18 +29,20 @@ class Explainer:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._gate = SliceGate(lambda: service.batcher.since_interactive_s)
+        self._explanation: Any = None
         self._works: Any = None
 
     async def prepare(self) -> None:
         """What explains imports the families of classifiers, which takes seconds the first time."""
-        await asyncio.to_thread(_explanation)
+        if self._explanation is None:
+            self._explanation = await asyncio.to_thread(_explanation)
 
     async def explain(
         self, served: ServedModel, instances: Sequence[Any], parameters: ExplainParameters
     ) -> list[dict[str, Any]]:
         """An explanation for each instance and target, in order. Raises what explanation.plan and .explain do."""
         await self.prepare()
-        explanation = _explanation()
+        explanation = self._explanation
         self._works = self._works or explanation.ExplainWorks()
         options = _options(explanation, parameters)
         planned = explanation.plan(self._works, served, options, self._service.settings.max_explain_steps)
