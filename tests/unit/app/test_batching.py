@@ -26,6 +26,26 @@ async def hold(batcher, lane, work=None):
     return held
 
 
+async def test_the_next_batch_is_on_its_way_before_the_last_is_answered():
+    lane, events = Lane(), []
+
+    async def execute(batch):
+        events.append(("runs", batch.payloads))
+        return await lane.execute(batch)
+
+    async def ask(number):
+        events.append(("answered", await batcher.submit(Doubling(), [number], tokens(1))))
+
+    batcher = Batcher(execute, limits())
+    lane.gate.clear()
+    async with asyncio.TaskGroup() as tasks:
+        for number in (1, 2):
+            tasks.create_task(ask(number))
+            await settled()
+        lane.gate.set()
+    assert events == [("runs", [1]), ("runs", [2]), ("answered", [2]), ("answered", [4])]
+
+
 async def test_answers_come_in_the_order_of_the_request():
     batcher = Batcher(Lane().execute, limits(batch_items=4))
     numbers = list(range(50))

@@ -56,6 +56,28 @@ class Copying:
         return batch
 
 
+def test_one_unlucky_trial_decides_nothing(cores):
+    tried = []
+
+    def seconds(spread):
+        tried.append(spread)
+        unlucky = tried.count(spread) == 1 and spread != Spread()
+        return 10.0 if unlucky else 1.0 / (spread.parts * spread.threads)
+
+    assert made_up(cores.trials(Copying(), 0, 5), seconds).alone != Spread()
+    assert tried[0] != tried[1], "the candidates take turns"
+
+
+def made_up(trials, seconds):
+    """The spreading that comes of trials which take so many seconds for a spread."""
+    trial = next(trials)
+    try:
+        while True:
+            trial = trials.send(seconds(trial.args[-1]))
+    except StopIteration as end:
+        return end.value
+
+
 def test_what_takes_time_for_each_instance_is_divided(cores):
     spreading = cores.measure(Copying(lambda size, threads: size * 2e-4), 0, 5)
     assert spreading.of([5] * 64) == Spread(parts=2)

@@ -73,6 +73,14 @@ async def test_the_next_batch_is_collated_while_one_runs(lane):
     assert {event[2] for event in work.events if event[0] == "run"} == {"device_0"}
 
 
+async def test_a_batch_that_finds_the_device_idle_is_collated_there(lane):
+    work = Recording()
+    work.ran_after.set()
+    for number in (1, 2):
+        assert await lane.execute(batch_of(work, number)) == [number]
+    assert {thread for _, _, thread in work.events} == {"device_0"}
+
+
 async def test_a_batch_that_nobody_waits_for_never_runs(lane):
     work = Recording()
     unwanted = batch_of(work, 2)
