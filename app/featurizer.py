@@ -1,7 +1,8 @@
-"""Instances to features, off the event loop.
+"""Instances to features, off the event loop but for what is sooner done than handed over.
 
 A hand-over to a thread costs more than featurizing a short text. So a worker takes all that came since it was
-last free, as the device lane does: under load one hand-over serves many requests.
+last free, as the device lane does: under load one hand-over serves many requests. And once it is known how long a
+classifier takes for a character, short texts are not handed over.
 """
 
 from __future__ import annotations
