@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from app.batch import Shape
-from app.cores import ONE_THREAD, Spread, Spreading
 from app.served import NO_ANSWER, OtherWork, ServedModel
+from app.spreading import ONE_THREAD, Spread, Spreading
 from models.classifier import Batch, Features
 from models.errors import InvalidInstance
 from models.explain import Method, Probe, ends, gradients, path

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from app.answers import Row
-from app.cores import Spreading
+from app.spreading import Spreading
 from app.stages import stage
 from models.classifier import Batch, Classifier, Features, LabelSet, probabilities
 from models.errors import InvalidInstance

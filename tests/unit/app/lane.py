@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.batch import Batch, Shape
+from app.spreading import Spreading
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,6 +16,7 @@ class Doubling:
     name: str = "doubling"
     one_shape: bool = False
     packed: bool = False
+    spreading: Spreading = field(default_factory=Spreading)
 
 
 @dataclass

@@ -6,9 +6,10 @@ import random
 import pytest
 
 from app.batch import Priority
-from app.batching import Batcher, BatchLimits
+from app.batching import Batcher
 from app.errors import InvalidInstances, Overloaded, RequestTooLarge
 from app.queues import INTERACTIVE_PER_BULK
+from app.selection import BatchLimits
 from tests.unit.app.lane import Doubling, Lane, settled, tokens
 
 pytestmark = pytest.mark.anyio
