@@ -3,6 +3,7 @@
 #   docker build -t vitrine .                                      the torch that pip finds by itself (CUDA on Linux x86)
 #   docker build -t vitrine --build-arg TORCH=torch==2.13.0+cpu \
 #                --build-arg PIP_EXTRA_INDEX_URL=<index of CPU wheels> .     a smaller image for machines without a GPU
+#   docker build -t vitrine-ray --build-arg LOCK=deploy/ray/requirements.lock .      with Ray Serve (docs/scale.md)
 
 ARG PYTHON=python:3.11-slim
 
@@ -17,7 +18,8 @@ ENV PIP_NO_CACHE_DIR=1 \
 RUN python -m venv --without-pip /opt/venv
 WORKDIR /srv/vitrine
 # The same three steps as `make install`; torch first and alone, as its layer is the largest and changes least.
-COPY requirements.lock ./
+ARG LOCK=requirements.lock
+COPY ${LOCK} ./requirements.lock
 RUN pip --python /opt/venv/bin/python install --quiet "${TORCH}" --constraint requirements.lock
 RUN pip --python /opt/venv/bin/python install --quiet --no-deps --requirement requirements.lock
 # For traces: OTEL="opentelemetry-sdk opentelemetry-exporter-otlp-proto-http".

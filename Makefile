@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-otel clients serve test test-browser test-conformance test-fault lint bench docs lock clean
+.PHONY: help install install-dev install-otel clients ray serve test test-browser test-conformance test-fault test-ray lint bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,16 @@ build/clients/.installed: tests/conformance/clients.lock
 	@build/clients/bin/python -m pip --disable-pip-version-check install --no-deps --quiet --requirement $<
 	@touch $@
 
+ray: build/ray/.installed ## install the service with Ray Serve (docs/scale.md), in an environment of its own
+
+build/ray/.installed: deploy/ray/requirements.lock pyproject.toml
+	@echo "==> installing the service and Ray Serve in build/ray"
+	@$(PYTHON) -m venv build/ray
+	@build/ray/bin/python -m pip --disable-pip-version-check install --constraint $< --quiet "$(TORCH)"
+	@build/ray/bin/python -m pip --disable-pip-version-check install --no-deps --quiet --requirement $<
+	@build/ray/bin/python -m pip --disable-pip-version-check install --no-deps --quiet --editable .
+	@touch $@
+
 test: install-dev clients ## run the tests
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest
@@ -64,6 +74,10 @@ test-conformance: install-dev clients ## other people's clients, the originals' 
 test-fault: install-dev ## the tests that cause faults, the long ones too (minutes)
 	@echo "==> causing faults"
 	@$(BIN)/python -m pytest tests/fault -m fault
+
+test-ray: install-dev ray ## a Ray cluster of two network namespaces: more replicas, a lost node, labels on both (minutes; needs root)
+	@echo "==> starting two nodes"
+	@$(BIN)/python -m pytest tests/ray -m ray
 
 lint: install-dev ## ruff (lint and format) and mypy
 	@$(BIN)/ruff check .
@@ -89,6 +103,9 @@ lock: ## resolve pyproject.toml into the two lock files (needs uv)
 	    --no-emit-package protobuf -o requirements.lock
 	@uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --no-annotate --no-header \
 	    -o requirements-dev.lock
+	@uv pip compile --quiet pyproject.toml --extra ray --python-version 3.11 --no-annotate --no-header \
+	    --no-emit-package pytest --no-emit-package pluggy --no-emit-package iniconfig \
+	    -o deploy/ray/requirements.lock
 	@uv pip compile --quiet --no-config tests/conformance/clients.in --python-version 3.11 --no-annotate --no-header \
 	    -o tests/conformance/clients.lock
 

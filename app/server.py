@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
                 host, port = listener.getsockname()[:2]
                 log.info("listening", url=f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}")
         if self.service.settings.probe_port:
-            self._probes = await _started_probes(self.service)
+            self._probes = await start_probes(self.service)
 
     @property
     def _scheme(self) -> str:
@@ -92,15 +92,15 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _started_probes(service: Service) -> uvicorn.Server:
-    """Health and metrics on a port of their own, on this event loop."""
+async def start_probes(service: Service, listener: socket.socket | None = None) -> uvicorn.Server:
+    """Health and metrics on a port of their own, on this event loop: that of the settings, or of `listener`."""
     settings = service.settings
     options: dict[str, Any] = {"http": Protocol, "lifespan": "off", "log_config": None, "access_log": False}
     config = uvicorn.Config(create_probes(service), host=settings.host, port=settings.probe_port, **options)
     config.load()
     probes = uvicorn.Server(config)
     probes.lifespan = config.lifespan_class(config)
-    await probes.startup()
+    await probes.startup([listener] if listener else None)
     return probes
 
 

@@ -84,6 +84,11 @@ class Service:
         self._watching = asyncio.create_task(watch_loop(self.metrics.loop_lag.observe))
         return self._loading
 
+    async def until_loaded(self) -> None:
+        """Returns when every model is loaded or has failed, or the device is lost."""
+        if self._loading:
+            await asyncio.wait([self._loading])
+
     async def _load_store(self) -> None:
         paths = model_paths(self.settings.store)
         log.info("loading", models=len(paths), device=str(self.lane.device))

@@ -1,0 +1,1 @@
+"""The service on many hosts: a deployment of Ray Serve. Needs the extra `ray`."""

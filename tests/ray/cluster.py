@@ -1,0 +1,158 @@
+"""A Ray cluster of real nodes, and what its Serve says of itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import httpx
+import yaml
+
+from tests.ray.network import Network, kill_all
+
+ROOT = Path(__file__).parents[2]
+RAY_BIN = ROOT / "build" / "ray" / "bin"
+CONFIG = ROOT / "deploy" / "ray" / "serve.yaml"
+GCS_PORT, DASHBOARD_PORT = 6379, 8265
+Config = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Replica:
+    node: str
+    """Its address."""
+    pid: int
+    state: str
+
+
+@dataclass
+class Node:
+    host: str
+    address: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}:8000"
+
+    def kill(self) -> None:
+        kill_all(self.host)
+        self.process.wait()
+
+
+class Cluster:
+    """The first node is the head."""
+
+    def __init__(self, network: Network, folder: Path) -> None:
+        self._network = network
+        self._folder = folder
+        self.nodes: list[Node] = []
+        self._add("--head", f"--port={GCS_PORT}", f"--temp-dir={folder}", "--dashboard-host=0.0.0.0")
+        self.head = self.nodes[0]
+        self._dashboard = httpx.Client(base_url=f"http://{self.head.address}:{DASHBOARD_PORT}", timeout=30)
+        wait_for(self._serve_answers, 60, "the head to answer")
+
+    def join(self) -> Node:
+        return self._add(f"--address={self.head.address}:{GCS_PORT}")
+
+    def _add(self, *words: str) -> Node:
+        host, address = self._network.add_host()
+        log = (self._folder / f"{host}.log").open("wb")
+        command = [str(RAY_BIN / "ray"), "start", *words, f"--node-ip-address={address}", "--num-cpus=1", "--block"]
+        with log:
+            process = subprocess.Popen(
+                ["ip", "netns", "exec", host, *command, "--disable-usage-stats"],
+                env=_environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.nodes.append(Node(host, address, process))
+        return self.nodes[-1]
+
+    def deploy(self, config: Config) -> None:
+        """As a user does: `serve deploy`."""
+        file = self._folder / "serve.yaml"
+        file.write_text(yaml.safe_dump(config))
+        words = [str(RAY_BIN / "serve"), "deploy", str(file), "--address", str(self._dashboard.base_url)]
+        subprocess.run(words, check=True, capture_output=True, env=_environment())
+
+    def wait_running(self, replicas: int, seconds: float = 90) -> list[Replica]:
+        def running() -> list[Replica] | None:
+            found = self.replicas()
+            started = [one for one in found if one.state == "RUNNING"]
+            return started if len(found) == len(started) == replicas and self.status == "RUNNING" else None
+
+        return wait_for(running, seconds, f"{replicas} replicas")
+
+    def replicas(self) -> list[Replica]:
+        found = self._application().get("deployments", {}).get("vitrine", {}).get("replicas", [])
+        return [Replica(one["node_ip"], one["pid"], one["state"]) for one in found]
+
+    @property
+    def status(self) -> str:
+        return str(self._application().get("status"))
+
+    def _application(self) -> dict[str, Any]:
+        answer = self._dashboard.get("/api/serve/applications/").raise_for_status().json()
+        return dict(answer["applications"].get("vitrine", {}))
+
+    def _serve_answers(self) -> bool:
+        assert self.head.process.poll() is None, "ray start ended"
+        try:
+            return self._dashboard.get("/api/serve/applications/").is_success
+        except httpx.TransportError:
+            return False
+
+    def close(self) -> None:
+        self._dashboard.close()
+        for node in reversed(self.nodes):
+            node.kill()
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """One node. Its folder has a short name: Ray's sockets are in it."""
+    with TemporaryDirectory(prefix="vr", dir="/tmp", ignore_cleanup_errors=True) as folder, Network() as network:
+        started = Cluster(network, Path(folder))
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+def config(store: Path, options: dict[str, Any], **settings: Any) -> Config:
+    """deploy/ray/serve.yaml with another store, settings, and options of the deployment."""
+    config: Config = yaml.safe_load(CONFIG.read_text())
+    (application,) = config["applications"]
+    (deployment,) = application["deployments"]
+    variables = {f"VITRINE_{name.upper()}": str(value) for name, value in {"store": store, **settings}.items()}
+    application["runtime_env"]["env_vars"] |= variables
+    deployment |= options
+    deployment["ray_actor_options"]["num_cpus"] = 1
+    return config
+
+
+def wait_for(look: Callable[[], T | None], seconds: float, what: str) -> T:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("VITRINE_", "RAY_"))}
+    return kept | {
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "app.ray_serve.proxy:middlewares",
+        "PATH": f"{RAY_BIN}:{os.environ['PATH']}",
+    }

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.oracle.oracles import CARRIED
+from tests.ray.cluster import RAY_BIN, Cluster, cluster
+from tests.ray.network import why_not
+
+MODEL = "biome_sequence_classifier_single"
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Cluster]:
+    """One node, nothing deployed."""
+    if not (RAY_BIN / "ray").exists():
+        pytest.skip("Ray is not in build/ray; `make ray` installs it")
+    if reason := why_not():
+        pytest.skip(reason)
+    with cluster() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """On all nodes: they share this machine's file system."""
+    folder: Path = tmp_path_factory.mktemp("store")
+    shutil.copy(CARRIED / f"{MODEL}.tar.gz", folder / "names.tar.gz")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def texts() -> dict[str, str]:
+    """Texts with the labels that the original gave them."""
+    cases = json.loads((CARRIED / f"{MODEL}.expected.json").read_text())["cases"]
+    answered = [case for case in cases if isinstance(case["input"].get("tokens"), str) and case["output"]]
+    return {case["input"]["tokens"]: case["output"]["max_class"] for case in answered}

@@ -1,0 +1,205 @@
+"""One story of a cluster, in the order of the file: each test begins where the one before it ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.ray.cluster import Cluster, Config, config, wait_for
+from tests.ray.load import Load
+from tests.service.process import VITRINE, running
+
+pytestmark = pytest.mark.long
+
+KEY = "a-key-for-the-cluster"
+ADMIN = {"Authorization": f"Bearer {KEY}"}
+PREDICT, EXPLAIN = "/v1/models/names:predict", "/v1/models/names:explain"
+LABELS, METRICS = "/v1/models/names/labels", "/metrics"
+SETTINGS: dict[str, Any] = {"admin_keys": KEY, "threads": 1, "store_poll_seconds": 0.5}
+QUICK_SCALING = {"target_ongoing_requests": 2, "upscale_delay_s": 1, "look_back_period_s": 2, "metrics_interval_s": 0.5}
+SLOW = {"instances": ["Blue Noodle Bar"] * 64, "parameters": {"n_steps": 1000}}
+"""Keeps a replica busy for a second or more."""
+OF_THE_SERVER = {"date", "server", "x-request-id"}
+
+
+def of_scale(store: Path, least: int, most: int, **options: Any) -> Config:
+    scaling = {"min_replicas": least, "max_replicas": most, "downscale_delay_s": 600, **QUICK_SCALING}
+    return config(store, {"autoscaling_config": scaling, **options}, **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def one_replica(ray_cluster: Cluster, store: Path) -> Cluster:
+    ray_cluster.deploy(of_scale(store, 1, 1))
+    ray_cluster.wait_running(1, 120)
+    return ray_cluster
+
+
+@pytest.fixture
+def client(one_replica: Cluster) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=one_replica.head.url, timeout=60) as client:
+        yield client
+
+
+def requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    text = {"instances": ["Blue Noodle Bar", "Ada & Sons"]}
+    yield "POST", PREDICT, {"json": text}
+    yield "POST", PREDICT, {"json": text, "headers": {"X-Request-Id": "of-the-caller"}}
+    yield "POST", PREDICT, {"json": {"instances": [1]}}
+    yield "POST", PREDICT, {"content": b"{"}
+    yield "POST", PREDICT, {"content": iter([b'{"instances": ', b'["in two chunks"]}'])}
+    yield "POST", PREDICT, {"content": b"x" * (9 << 20)}
+    yield "POST", "/v1/models/none:predict", {"json": text}
+    yield "POST", EXPLAIN, {"json": {"instances": ["Blue Noodle Bar"], "parameters": {"n_steps": 10}}}
+    yield "POST", LABELS, {"json": {"labels": ["new"]}}
+    for path in ("/", "/v1/models", "/v1/models/names", LABELS, "/openapi.json", "/docs", "/nowhere", "/v2"):
+        yield "GET", path, {}
+    yield "GET", "/", {"headers": {"Accept": "text/html"}}
+    yield "GET", "/v2/health/ready", {}
+    yield "HEAD", "/v2/health/live", {}
+    yield "DELETE", "/v1/models", {}
+    v2 = {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["Blue Noodle Bar"]}]}
+    yield "POST", "/v2/models/names/infer", {"json": v2}
+
+
+def test_every_answer_is_that_of_a_process(client: httpx.Client, store: Path, tmp_path: Path) -> None:
+    shutil.copy(store / "names.tar.gz", tmp_path)
+    with running(tmp_path, command=VITRINE, **SETTINGS) as process, process.client() as alone:
+        for (method, path, options), (_, _, again) in zip(requests(), requests(), strict=True):
+            there, here = client.request(method, path, **options), alone.request(method, path, **again)
+            assert there.status_code == here.status_code, (path, there.text)
+            assert without_request_id(there) == without_request_id(here), path
+            assert of_the_application(there) == of_the_application(here), path
+            assert len(there.headers.get_list("x-request-id")) == 1
+
+
+def without_request_id(answer: httpx.Response) -> str:
+    return re.sub(answer.headers["x-request-id"], "", answer.text)
+
+
+def of_the_application(answer: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name not in OF_THE_SERVER}
+
+
+def test_what_has_no_room_is_429_in_our_words(one_replica: Cluster, client: httpx.Client, store: Path) -> None:
+    one_replica.deploy(of_scale(store, 1, 1, max_ongoing_requests=1, max_queued_requests=1))
+    refused: list[httpx.Response] = []
+
+    def look() -> bool:
+        def ask() -> None:
+            with httpx.Client(base_url=one_replica.head.url, timeout=60) as mine:
+                answer = mine.post(EXPLAIN, json=SLOW)
+                if not answer.is_success:
+                    refused.append(answer)
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return bool(refused)
+
+    wait_for(look, 60, "a refusal")
+    answer = refused[0]
+    assert (answer.status_code, answer.json()["code"]) == (429, "overloaded")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_replica_that_is_killed_is_503_and_replaced(one_replica: Cluster, client: httpx.Client, store: Path) -> None:
+    one_replica.deploy(of_scale(store, 1, 1))
+    (replica,) = one_replica.wait_running(1)
+    answers: list[httpx.Response] = []
+    asking = threading.Thread(target=lambda: answers.append(client.post(EXPLAIN, json=SLOW)))
+    asking.start()
+    time.sleep(0.5)
+    os.kill(replica.pid, signal.SIGKILL)
+    asking.join()
+    assert (answers[0].status_code, answers[0].json()["code"]) == (503, "replica_lost")
+    assert answers[0].headers["retry-after"] == "1"
+    wait_for(lambda: [one for one in one_replica.wait_running(1) if one != replica], 60, "another replica")
+    assert client.post(PREDICT, json={"instances": ["Blue Noodle Bar"]}).is_success
+
+
+def test_load_makes_a_replica_on_the_second_node(one_replica: Cluster, store: Path, texts: dict[str, str]) -> None:
+    second = one_replica.join()
+    one_replica.deploy(of_scale(store, 1, 2))
+    with Load([one_replica.head.url], PREDICT, texts) as load:
+        replicas = one_replica.wait_running(2, 120)
+    assert {one.node for one in replicas} == {one_replica.head.address, second.address}
+    assert (load.lost, load.again) == ([], {})
+    wait_for(lambda: proxy_answers(second.url), 60, "the second node's proxy")
+
+
+def proxy_answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/-/healthz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_a_label_taught_on_one_node_answers_on_both(one_replica: Cluster) -> None:
+    urls = [node.url for node in one_replica.nodes]
+    examples = [{"instance": f"Seaview Guest House {number}", "label": "lodging"} for number in range(8)]
+    taught = httpx.post(urls[1] + LABELS, json={"labels": ["lodging"], "examples": examples}, headers=ADMIN, timeout=60)
+    assert taught.status_code == 200, taught.text
+    started = time.monotonic()
+    wait_for(lambda: versions_by_replica(urls) == {2}, 10, "both replicas to answer with version 2")
+    assert time.monotonic() - started < 5
+    for url in urls:
+        answer = httpx.post(url + PREDICT, json={"instances": ["Seaview Guest House 3"]}).json()
+        assert (answer["predictions"][0]["label"], answer["labels_version"]) == ("lodging", 2)
+
+
+def versions_by_replica(urls: list[str]) -> set[int]:
+    """Each replica's process tells when it started; asks until both have told."""
+    found: dict[str, int] = {}
+    for url in urls * 10:
+        metrics = httpx.get(url + METRICS).text
+        (started,) = re.findall(r"^process_start_time_seconds (\S+)", metrics, re.MULTILINE)
+        (version,) = re.findall(r"^vitrine_label_set_version\{.*\} (\S+)", metrics, re.MULTILINE)
+        found[started] = int(float(version))
+    return set(found.values()) if len(found) > 1 else set()
+
+
+def test_a_node_that_is_killed_loses_no_request(one_replica: Cluster, texts: dict[str, str]) -> None:
+    head, second = one_replica.nodes
+    with Load([head.url, second.url], PREDICT, texts) as load:
+        time.sleep(3)
+        before = load.answered
+        second.kill()
+        time.sleep(10)
+    assert load.lost == []
+    assert load.answered > before > 0
+    assert load.again
+    assert one_replica.wait_running(1, 60)[0].node == head.address
+
+
+def test_a_node_that_comes_takes_its_share(one_replica: Cluster, texts: dict[str, str]) -> None:
+    third = one_replica.join()
+    with Load([one_replica.head.url], PREDICT, texts) as load:
+        replicas = one_replica.wait_running(2, 120)
+    assert third.address in {one.node for one in replicas}
+    assert load.lost == []
+    wait_for(lambda: versions_by_replica([one_replica.head.url, third.url]) == {2}, 30, "the version that was taught")
+
+
+def test_a_replica_that_is_drained_answers_what_it_has(
+    one_replica: Cluster, store: Path, texts: dict[str, str]
+) -> None:
+    head, _, third = one_replica.nodes
+    with Load([head.url, third.url], PREDICT, texts) as load:
+        time.sleep(2)
+        one_replica.deploy(of_scale(store, 1, 1))
+        one_replica.wait_running(1)
+        time.sleep(2)
+    assert (load.lost, load.again) == ([], {})
