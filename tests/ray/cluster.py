@@ -28,7 +28,7 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Replica:
     node: str
-    """Its address."""
+    """Its address; neither this nor the process are known of one that has just begun."""
     pid: int
     state: str
 
@@ -94,7 +94,7 @@ class Cluster:
 
     def replicas(self) -> list[Replica]:
         found = self._application().get("deployments", {}).get("vitrine", {}).get("replicas", [])
-        return [Replica(one["node_ip"], one["pid"], one["state"]) for one in found]
+        return [Replica(one.get("node_ip", ""), one.get("pid", 0), one["state"]) for one in found]
 
     @property
     def status(self) -> str:
