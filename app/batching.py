@@ -9,8 +9,8 @@
   What finds several cores free is divided among them. A GPU is a lane of one core.
   While all are busy, one more batch is handed over to be collated, but only a full one: others still grow.
   For those who were answered a moment ago it waits a moment: app/echo.py.
-* Who goes together: app/selection.py. Whether batches of a work run side by side or better one after the other:
-  its spreading (app/cores.py measures it).
+* Who goes together: app/selection.py. How many batches of a work had better run side by side: its spreading
+  (app/cores.py measures it).
 * Works take turns. Interactive work goes before bulk work, which is never handed over early (so that an
   interactive batch runs between two of its slices) and keeps a small share of the lane.
 * A submit that is cancelled (deadline, client gone) takes its instances out of the queue.
@@ -191,9 +191,9 @@ class Batcher:
         """Those whose turn it is, to run side by side; none where there are none, or where they had better grow."""
         for priority, work, queue in self._queues.in_turn():
             spread = self._spread(work, queue)
-            parts = self._parts(priority, queue, spread)
-            if not parts and priority is Priority.BULK and self._running_of(priority):
-                continue  # it has its share
+            parts = self._parts(priority, work, queue, spread)
+            if not parts and self._free_cores > 0:
+                continue  # as many of its batches run as had better
             if not parts:
                 return []
             if (delay := self._delay(priority, work, queue)) > 0:
@@ -209,21 +209,18 @@ class Batcher:
         parts, threads = work.spreading.of(len(queue), queue.tokens)
         return Spread(min(parts, self.cores), min(threads, max(self._free_cores, 1)))
 
-    def _parts(self, priority: Priority, queue: Queue, spread: Spread) -> int:
+    def _parts(self, priority: Priority, work: Work, queue: Queue, spread: Spread) -> int:
         """Into how many batches what waits may go now."""
-        free, one_by_one, ahead = self._free_cores, spread.parts == 1, self._running_of(priority)
-        if free > 0 and not (one_by_one and ahead):
-            return min(spread.parts, free // spread.threads)
-        early = priority is Priority.INTERACTIVE and free >= 0 and not (one_by_one and ahead > 1)
+        free, ahead = self._free_cores, sum(batch.work is work for batch in self._running)
+        if free > 0 and ahead < spread.parts:
+            return min(spread.parts - ahead, free // spread.threads)
+        early = priority is Priority.INTERACTIVE and free >= 0 and ahead <= spread.parts
         return int(early and self._selection.is_full(queue, 1 / spread.parts))
 
     @property
     def _free_cores(self) -> int:
         """Fewer than none where a batch was handed over early."""
         return self.cores - sum(batch.spread.threads for batch in self._running)
-
-    def _running_of(self, priority: Priority) -> int:
-        return sum(batch.priority is priority for batch in self._running)
 
     def _delay(self, priority: Priority, work: Work, queue: Queue) -> float:
         """Seconds for which what waits had better wait for company."""

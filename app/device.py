@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from threading import Lock, get_ident
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import structlog
 import torch
@@ -52,7 +53,7 @@ def choose_device(name: str) -> torch.device:
 
 class DeviceLane:
     """Runs what it is given: on a GPU one after the other, and what comes next is collated meanwhile; on a CPU side by
-    side on its `cores`, but for batches that had better run alone."""
+    side on its `cores`, but for those of works whose batches had better not."""
 
     def __init__(self, device: torch.device, cores: int) -> None:
         self.device = device
@@ -60,7 +61,7 @@ class DeviceLane:
         self._busy_since: dict[int, float] = {}
         self._threads = ThreadPoolExecutor(self.cores if device.type == "cpu" else RUNS_AND_COLLATES, "lane")
         self._device: AbstractContextManager[Any] = nullcontext() if device.type == "cpu" else Lock()
-        self._alone = {priority: Lock() for priority in batches.Priority}
+        self._alone: WeakKeyDictionary[batches.Work, Lock] = WeakKeyDictionary()
         self._trials = Cores(self.cores)
 
     async def execute(self, batch: batches.Batch) -> Sequence[Any]:
@@ -102,7 +103,7 @@ class DeviceLane:
 
     def _turn(self, batch: batches.Batch) -> AbstractContextManager[Any]:
         if self.device.type == "cpu" and batch.spread.parts == 1:
-            return self._alone[batch.priority]
+            return self._alone.setdefault(batch.work, Lock())
         return self._device
 
     def _timed(self, function: Callable[..., T], *args: Any) -> T:

@@ -199,7 +199,7 @@ async def _sum(
 ) -> list[Tensor]:
     """What all probes add up to: one tensor per input. They are run in slices that predictions can run between."""
     seconds = volume(features.shape) * work.pace.seconds_per_token
-    size = max(1, int(min(gate.allowed / SLICES_IN_FLIGHT, LONGEST_SLICE_S) / max(seconds, 1e-9)))
+    size = max(1, int(gate.slice_s / max(seconds, 1e-9)))
     size = -(-len(probes) // -(-len(probes) // size))
     slices = [Slice(features, target, probes[first : first + size]) for first in range(0, len(probes), size)]
 
@@ -210,12 +210,6 @@ async def _sum(
 
     parts = await _all_of([run(one) for one in slices])
     return [_added(tensors) for tensors in zip(*parts, strict=True)]
-
-
-LONGEST_SLICE_S = 0.015
-"""One that takes longer leaves cores without work at the end of a batch."""
-SLICES_IN_FLIGHT = 2
-"""At least so many: while one runs, the next are at hand. More would embed an instance again and again."""
 
 
 def _added(tensors: Sequence[Tensor]) -> Tensor:

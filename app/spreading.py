@@ -9,10 +9,7 @@ from typing import NamedTuple
 
 
 class Spread(NamedTuple):
-    """Instances in at most so many `parts` side by side, each a batch of its own with so many `threads` of torch.
-
-    One part means that batches of the work had better run one after the other.
-    """
+    """Instances in at most so many `parts` side by side, each a batch of its own with so many `threads` of torch."""
 
     parts: int = 1
     threads: int = 1

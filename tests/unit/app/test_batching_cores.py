@@ -114,13 +114,12 @@ async def test_batches_that_had_better_run_alone_wait_for_each_other(asking):
     assert await asking.ask(alone, *[5] * 8) == []
 
 
-async def test_interactive_and_bulk_work_run_beside_each_other(asking):
-    alone = work(Spreading())
-    assert sizes(await asking.ask(alone, 5, priority=Priority.BULK)) == [1]
-    assert sizes(await asking.ask(alone, 5)) == [1]
+async def test_a_core_that_one_work_leaves_is_for_others(asking):
+    assert sizes(await asking.ask(work(Spreading()), 5, priority=Priority.BULK)) == [1]
+    assert sizes(await asking.ask(work(Spreading()), 5)) == [1]
 
 
-async def test_bulk_work_that_has_its_share_holds_nobody_up():
+async def test_what_may_not_run_beside_its_like_holds_nobody_up():
     asking = Asking(cores=3)
     bulk, interactive = work(Spreading()), work()
     await asking.ask(bulk, 5, priority=Priority.BULK)
@@ -128,6 +127,14 @@ async def test_bulk_work_that_has_its_share_holds_nobody_up():
     for _ in range(20):
         (batch,) = await asking.ask(interactive, 5)
         await asking.lane.end(batch)
+    await asking.end()
+
+
+async def test_no_more_batches_of_a_work_run_than_had_better():
+    asking = Asking(cores=4)
+    pairs = work()
+    assert sizes(await asking.ask(pairs, *[5] * 4)) == [2, 2]
+    assert await asking.ask(pairs, 5) == []
     await asking.end()
 
 

@@ -56,10 +56,10 @@ class _Moved:
         return self
 
 
-def batch_of(work, *payloads, spread=ONE_THREAD, priority=Priority.INTERACTIVE):
+def batch_of(work, *payloads, spread=ONE_THREAD):
     shape = ((1, 3),)
     items = [Item(Request(1, 0.0), 0, payload, shape, volume(shape)) for payload in payloads]
-    return Batch(work, priority, items, spread)
+    return Batch(work, Priority.INTERACTIVE, items, spread)
 
 
 async def run_two(lane, work, one, other):
@@ -85,10 +85,10 @@ async def test_other_batches_run_side_by_side(lane):
     assert {("run", 1), ("run", 2)} <= set(await run_two(lane, work, *two))
 
 
-async def test_what_runs_alone_does_so_beside_bulk(lane):
+async def test_batches_of_other_works_run_beside_what_runs_alone(lane):
     work = Recording()
-    two = batch_of(work, 1, priority=Priority.BULK), batch_of(work, 2)
-    assert {("run", 1), ("run", 2)} <= set(await run_two(lane, work, *two))
+    other = Recording(events=work.events, may_end=work.may_end)
+    assert {("run", 1), ("run", 2)} <= set(await run_two(lane, work, batch_of(work, 1), batch_of(other, 2)))
 
 
 async def test_a_batch_has_the_threads_it_is_given(lane):
