@@ -48,6 +48,10 @@ class Work(Protocol):
     def spreading(self) -> Spreading:
         """How its batches share the cores."""
 
+    @property
+    def most_tokens(self) -> float:
+        """Padded tokens beyond which a batch gains nothing, whatever the limits allow."""
+
 
 class Request:
     """The rows of one request to a model, as they come in."""

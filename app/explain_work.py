@@ -17,6 +17,7 @@ from torch import Tensor
 from app.batch import Shape
 from app.cost import BatchCost
 from app.served import NO_ANSWER, OtherWork, ServedModel
+from app.slice_gate import ALONE_S
 from app.spreading import ONE_THREAD, Spread, Spreading
 from models.classifier import Batch, Features
 from models.errors import InvalidInstance
@@ -89,6 +90,11 @@ class ExplainWork(OtherWork):
     def spreading(self) -> Spreading:
         worth_while = WORTH_SHARING_S / self.pace.seconds_per_token
         return Spreading(batches={worth_while / 2: ONE_THREAD, worth_while * 2: EVERY_CORE})
+
+    @property
+    def most_tokens(self) -> float:
+        """One long slice's: what is more had better wait for the next core than lengthen the way to a free one."""
+        return ALONE_S / self.pace.seconds_per_token
 
     @cached_property
     def ends(self) -> EndsWork:

@@ -28,6 +28,8 @@ AUTO_STEPS = 25
 """Where "auto" begins to double."""
 AUTO_TOLERANCE = 0.05
 """Where it stops: |delta| over the score's difference from the baseline's."""
+FEW_TOKENS = 200
+"""So few are found in the caller's text in a millisecond, less than a thread may have to wait for the interpreter."""
 
 Evaluate = Callable[[Any, Sequence[Any], Sequence[Shape]], Awaitable[list[Any]]]
 """Runs payloads of a work; one row each, which may be an exception."""
@@ -103,8 +105,11 @@ async def explain(
 
     Raises InvalidInstances with every instance that is refused, and what the classifier raised where it failed.
     """
-    tokenizations = await asyncio.to_thread(_tokenizations, planned.work, instances, features)
     work = planned.work
+    if sum(volume(one.shape) for one in features) <= FEW_TOKENS:
+        tokenizations = _tokenizations(work, instances, features)
+    else:
+        tokenizations = await asyncio.to_thread(_tokenizations, work, instances, features)
     all_ends: list[Ends] = _checked(await evaluate(work.ends, features, [one.shape for one in features]))
     jobs = [
         _explain_one(planned, index, features[index], tokenizations[index], one_ends, target, evaluate, gate)

@@ -43,7 +43,8 @@ class Selection:
     def of(self, queue: Queue, work: Work, share: float = 1.0) -> list[Item]:
         """As many as fit in that share of the limits. Never empty."""
         oldest = queue.oldest
-        most_items, most_tokens = max(1, int(share * self.limits.batch_items)), share * self.token_budget
+        most_items = max(1, int(share * self.limits.batch_items))
+        most_tokens = min(share * self.token_budget, work.most_tokens)
         window = islice(queue, WINDOW_BATCHES * self.limits.batch_items)
         candidates = [item for item in window if not work.one_shape or item.shape == oldest.shape]
         if work.packed:

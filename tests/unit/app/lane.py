@@ -1,6 +1,7 @@
 """A lane without a device: it doubles numbers, and does what the tests tell it to."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ class Doubling:
     one_shape: bool = False
     packed: bool = False
     spreading: Spreading = field(default_factory=Spreading)
+    most_tokens: float = math.inf
 
 
 @dataclass
