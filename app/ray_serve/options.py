@@ -9,7 +9,9 @@ from app.settings import Settings
 BATCHES_UNDER_WAY = 4
 """That a replica takes: one on its device, one that is being collated, and two that wait for their turn."""
 BATCHES_QUEUED = 16
-"""That a node's proxy keeps for replicas that have all they take; beyond it the answer is 429."""
+"""That wait for a replica which has all it takes; beyond it the answer is 429."""
+UNTIL_UNKNOWN_S = 30
+"""Requests still come to a replica that is to end: until then every proxy of the cluster has let go of it."""
 DRAIN_MARGIN_S = 10
 """For the replica's own end after its last answer, and Ray's looking every 2 s whether that was it."""
 
@@ -21,7 +23,7 @@ def deployment_options(settings: Settings) -> dict[str, Any]:
         "max_ongoing_requests": BATCHES_UNDER_WAY * batch,
         "max_queued_requests": BATCHES_QUEUED * batch,
         "backpressure_config": {"status_code": 429, "retry_after_s": 1},
-        "graceful_shutdown_timeout_s": settings.drain_timeout_s + DRAIN_MARGIN_S,
+        "graceful_shutdown_timeout_s": UNTIL_UNKNOWN_S + settings.drain_timeout_s + DRAIN_MARGIN_S,
         "autoscaling_config": {
             "min_replicas": 1,
             "max_replicas": 10,

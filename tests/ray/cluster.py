@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,15 @@ from tests.ray.network import Network, kill_all
 ROOT = Path(__file__).parents[2]
 RAY_BIN = ROOT / "build" / "ray" / "bin"
 CONFIG = ROOT / "deploy" / "ray" / "serve.yaml"
+NODE_ENVIRONMENT = ROOT / "deploy" / "ray" / "node.env"
 GCS_PORT, DASHBOARD_PORT = 6379, 8265
+HAPROXY_FILES = {
+    "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": "haproxy.cfg",
+    "RAY_SERVE_HAPROXY_SOCKET_PATH": "admin.sock",
+    "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": "metrics.sock",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": "",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": "server-state",
+}
 Config = dict[str, Any]
 T = TypeVar("T")
 
@@ -49,16 +58,21 @@ class Node:
 
 
 class Cluster:
-    """The first node is the head."""
+    """The first node is the head. `variables` are of every node."""
 
-    def __init__(self, network: Network, folder: Path) -> None:
+    def __init__(self, network: Network, folder: Path, variables: Mapping[str, str]) -> None:
         self._network = network
         self._folder = folder
+        self._environment = _clean_environment() | variables
         self.nodes: list[Node] = []
         self._add("--head", f"--port={GCS_PORT}", f"--temp-dir={folder}", "--dashboard-host=0.0.0.0")
         self.head = self.nodes[0]
         self._dashboard = httpx.Client(base_url=f"http://{self.head.address}:{DASHBOARD_PORT}", timeout=30)
         wait_for(self._serve_answers, 60, "the head to answer")
+
+    @property
+    def behind_haproxy(self) -> bool:
+        return self._environment["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
 
     def join(self) -> Node:
         return self._add(f"--address={self.head.address}:{GCS_PORT}")
@@ -70,7 +84,7 @@ class Cluster:
         with log:
             process = subprocess.Popen(
                 ["ip", "netns", "exec", host, *command, "--disable-usage-stats"],
-                env=_environment(),
+                env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -82,7 +96,7 @@ class Cluster:
         file = self._folder / "serve.yaml"
         file.write_text(yaml.safe_dump(config))
         words = [str(RAY_BIN / "serve"), "deploy", str(file), "--address", str(self._dashboard.base_url)]
-        subprocess.run(words, check=True, capture_output=True, env=_environment())
+        subprocess.run(words, check=True, capture_output=True, env=self._environment)
 
     def wait_running(self, replicas: int, seconds: float = 90) -> list[Replica]:
         def running() -> list[Replica] | None:
@@ -118,14 +132,21 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """One node. Its folder has a short name: Ray's sockets are in it."""
+def cluster(**variables: str) -> Iterator[Cluster]:
+    """One node, with deploy/ray/node.env and `variables`. Its folder has a short name: Ray's sockets are in it."""
     with TemporaryDirectory(prefix="vr", dir="/tmp", ignore_cleanup_errors=True) as folder, Network() as network:
-        started = Cluster(network, Path(folder))
+        files = {name: f"{folder}/haproxy/{file}" for name, file in HAPROXY_FILES.items()}
+        started = Cluster(network, Path(folder), node_environment() | files | variables)
         try:
             yield started
         finally:
             started.close()
+
+
+def node_environment() -> dict[str, str]:
+    """What the file says, as a shell reads it."""
+    lines = [shlex.split(line, comments=True) for line in NODE_ENVIRONMENT.read_text().splitlines()]
+    return dict(line[0].split("=", 1) for line in lines if line)
 
 
 def config(store: Path, options: dict[str, Any], **settings: Any) -> Config:
@@ -149,10 +170,6 @@ def wait_for(look: Callable[[], T | None], seconds: float, what: str) -> T:
     raise AssertionError(f"waited {seconds} s in vain for {what}")
 
 
-def _environment() -> dict[str, str]:
+def _clean_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("VITRINE_", "RAY_"))}
-    return kept | {
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "app.ray_serve.proxy:middlewares",
-        "PATH": f"{RAY_BIN}:{os.environ['PATH']}",
-    }
+    return kept | {"RAY_AUTH_MODE": "disabled", "PATH": f"{RAY_BIN}:{os.environ['PATH']}"}

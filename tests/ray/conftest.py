@@ -12,16 +12,18 @@ from tests.ray.cluster import RAY_BIN, Cluster, cluster
 from tests.ray.network import why_not
 
 MODEL = "biome_sequence_classifier_single"
+OWN_PROXY = {"RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "0"}
 
 
-@pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[Cluster]:
-    """One node, nothing deployed."""
+@pytest.fixture(scope="session", params=["haproxy", "own-proxy"])
+def ray_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """One node, nothing deployed; with HAProxy, or with what Ray Serve has where nothing is said."""
     if not (RAY_BIN / "ray").exists():
         pytest.skip("Ray is not in build/ray; `make ray` installs it")
     if reason := why_not():
         pytest.skip(reason)
-    with cluster() as started:
+    variables = {"RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5"} if request.param == "haproxy" else OWN_PROXY
+    with cluster(**variables) as started:
         yield started
 
 
