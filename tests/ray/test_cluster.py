@@ -27,7 +27,14 @@ ADMIN = {"Authorization": f"Bearer {KEY}"}
 PREDICT, EXPLAIN = "/v1/models/names:predict", "/v1/models/names:explain"
 LABELS = "/v1/models/names/labels"
 PROBE_PORT = 8100
-SETTINGS: dict[str, Any] = {"admin_keys": KEY, "threads": 1, "store_poll_seconds": 0.5, "max_explain_instances": 600}
+MOST_BYTES = 100_000
+SETTINGS: dict[str, Any] = {
+    "admin_keys": KEY,
+    "threads": 1,
+    "store_poll_seconds": 0.5,
+    "max_explain_instances": 600,
+    "max_request_bytes": MOST_BYTES,
+}
 QUICK_SCALING = {"target_ongoing_requests": 2, "upscale_delay_s": 1, "look_back_period_s": 2, "metrics_interval_s": 0.5}
 OF_THE_SERVER = {"connection", "date", "server", "x-request-id"}
 
@@ -62,7 +69,7 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "POST", PREDICT, {"json": {"instances": [1]}}
     yield "POST", PREDICT, {"content": b"{"}
     yield "POST", PREDICT, {"content": iter([b'{"instances": ', b'["in two chunks"]}'])}
-    yield "POST", PREDICT, {"content": b"x" * (9 << 20)}
+    yield "POST", PREDICT, {"content": b"x" * (MOST_BYTES + 1)}
     yield "POST", "/v1/models/none:predict", {"json": text}
     yield "POST", EXPLAIN, {"json": {"instances": ["Blue Noodle Bar"], "parameters": {"n_steps": 10}}}
     yield "POST", LABELS, {"json": {"labels": ["new"]}}
@@ -76,11 +83,12 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "POST", "/v2/models/names/infer", {"json": v2}
 
 
-def test_every_answer_is_that_of_a_process(client: httpx.Client, store: Path, tmp_path: Path) -> None:
+def test_every_answer_is_that_of_a_process(one_replica: Cluster, store: Path, tmp_path: Path) -> None:
     shutil.copy(store / "names.tar.gz", tmp_path)
-    with running(tmp_path, command=VITRINE, **SETTINGS) as process, process.client() as alone:
+    with running(tmp_path, command=VITRINE, **SETTINGS) as process:
         for (method, path, options), (_, _, again) in zip(requests(), requests(), strict=True):
-            there, here = client.request(method, path, **options), alone.request(method, path, **again)
+            there = httpx.request(method, one_replica.head.url + path, **options, timeout=60)
+            here = httpx.request(method, process.url + path, **again, timeout=60)
             assert there.status_code == here.status_code, (path, there.text)
             assert without_request_id(there) == without_request_id(here), path
             assert of_the_application(there) == of_the_application(here), path
@@ -95,7 +103,7 @@ def of_the_application(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in OF_THE_SERVER}
 
 
-def test_what_has_no_room_is_429_in_our_words(one_replica: Cluster, client: httpx.Client, store: Path) -> None:
+def test_what_has_no_room_is_429_in_our_words(one_replica: Cluster, store: Path) -> None:
     one_replica.deploy(of_scale(store, 1, 1, max_ongoing_requests=1, max_queued_requests=1))
     refused: list[httpx.Response] = []
 
