@@ -95,8 +95,15 @@ class Cluster:
         """As a user does: `serve deploy`."""
         file = self._folder / "serve.yaml"
         file.write_text(yaml.safe_dump(config))
-        words = [str(RAY_BIN / "serve"), "deploy", str(file), "--address", str(self._dashboard.base_url)]
-        subprocess.run(words, check=True, capture_output=True, env=self._environment)
+        self._serve("deploy", str(file))
+
+    def status_command(self) -> str:
+        """What `serve status` prints."""
+        return self._serve("status")
+
+    def _serve(self, *words: str) -> str:
+        command = [str(RAY_BIN / "serve"), *words, "--address", str(self._dashboard.base_url)]
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=self._environment).stdout
 
     def wait_running(self, replicas: int, seconds: float = 90) -> list[Replica]:
         def running() -> list[Replica] | None:

@@ -28,8 +28,8 @@ def ray_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """On all nodes: they share this machine's file system."""
+def store(ray_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of one cluster, on all its nodes: they share this machine's file system."""
     folder: Path = tmp_path_factory.mktemp("store")
     shutil.copy(CARRIED / f"{MODEL}.tar.gz", folder / "names.tar.gz")
     return folder

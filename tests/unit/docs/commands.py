@@ -11,7 +11,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), ROOT / "benchmarks" / "README.md", *ROOT.glob("docs/**/*.md")])
 PROGRAMS = r"make|vitrine|docker|kubectl|helm|curl|pip|npm|python|bash|sh|echo|tritonclient"
-STARTS = re.compile(rf"(\$ )?([A-Z_]+=\S+ )*(\.venv/bin/)?({PROGRAMS}|\.venv/bin/[\w-]+)\s")
+STARTS = re.compile(rf"(\$ )?([A-Z_]+=\S+ )*(\.venv/bin/)?({PROGRAMS}|(\.venv|build/ray)/bin/[\w-]+)\s")
 REMARK = re.compile(r"\s{2,}# .*")
 
 

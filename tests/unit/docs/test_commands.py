@@ -33,6 +33,7 @@ RUN_ELSEWHERE = {
     r"make serve": "tests/service/test_readme.py",
     r"VITRINE_STORE=store .venv/bin/python swem.py": "tests/service/test_extend.py",
     r"vitrine bench": "tests/unit/benchmarks/test_bench_command.py",
+    r"build/ray/bin/(ray start|serve deploy|serve status)": "tests/ray/cluster.py",
 }
 """A pattern of commands -> what runs them."""
 
@@ -40,6 +41,7 @@ EXEMPT = {
     r"docker compose": "needs a Docker daemon; tests/unit/deploy holds the files",
     r"helm install|kubectl get --raw": "needs a cluster; tests/unit/deploy holds the adapter's rule",
     r"make bench|\.venv/bin/python -m benchmarks": "takes minutes",
+    r"make ray$": "installs Ray, which takes minutes; tests/ray runs what it installs (`make test-ray`)",
     r"make docs": "writes into docs; tests/unit/docs/test_site.py does the same elsewhere",
     r"\.venv/bin/pre-commit install": "writes into .git",
     r"curl -si? .*models/reviews/labels": "shows a body with gaps; tests/service/test_labels.py sends whole ones",
