@@ -1,6 +1,6 @@
-"""Middleware of Ray Serve's proxies: their own errors in the words of the application.
+"""Middleware of Ray Serve's own servers: their errors in the words of the application.
 
-Proxies take it where RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH=app.ray_serve.proxy:middlewares.
+Its proxies, and replicas behind HAProxy, take it where RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH names `middlewares`.
 """
 
 from __future__ import annotations

@@ -45,9 +45,9 @@ def slow(seconds: int) -> dict[str, Any]:
     return {"instances": ["Blue Noodle Bar"] * 200 * seconds, "parameters": {"n_steps": 1000}}
 
 
-def of_scale(store: Path, least: int, most: int, **options: Any) -> Config:
+def of_scale(store: Path, least: int, most: int, *, log_level: str = "info", **options: Any) -> Config:
     scaling = {"min_replicas": least, "max_replicas": most, "downscale_delay_s": 600, **QUICK_SCALING}
-    return config(store, {"autoscaling_config": scaling, **options}, **SETTINGS)
+    return config(store, {"autoscaling_config": scaling, **options}, log_level=log_level, **SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -223,13 +223,24 @@ def test_a_node_that_comes_takes_its_share(one_replica: Cluster, texts: dict[str
     assert versions(one_replica) == {2}
 
 
+def test_an_update_replaces_one_replica_after_the_other(
+    one_replica: Cluster, store: Path, texts: dict[str, str]
+) -> None:
+    head, _, third = one_replica.nodes
+    before = {one.pid for one in one_replica.replicas()}
+    with Load([head.url, third.url], PREDICT, texts) as load:
+        one_replica.deploy(of_scale(store, 2, 2, log_level="warning"))
+        wait_for(lambda: not before & {one.pid for one in one_replica.wait_running(2, 120)}, 120, "others")
+    assert (load.lost, load.again) == ([], {})
+
+
 def test_a_replica_that_is_drained_answers_what_it_has(
     one_replica: Cluster, store: Path, texts: dict[str, str]
 ) -> None:
     head, _, third = one_replica.nodes
     with Load([head.url, third.url], PREDICT, texts) as load:
         time.sleep(2)
-        one_replica.deploy(of_scale(store, 1, 1))
+        one_replica.deploy(of_scale(store, 1, 1, log_level="warning"))
         one_replica.wait_running(1)
         time.sleep(2)
     assert (load.lost, load.again) == ([], {})
