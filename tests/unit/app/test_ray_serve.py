@@ -105,8 +105,14 @@ def test_replicas_of_one_node_take_ports_side_by_side() -> None:
         port = taken.getsockname()[1]
         with first_free("127.0.0.1", port) as one, first_free("127.0.0.1", port) as another:
             assert port < one.getsockname()[1] < another.getsockname()[1]
+    with first_free("127.0.0.1", port) as free:
+        assert free.getsockname()[1] == port
     with pytest.raises(ValueError, match="cannot be served at"):
         first_free("192.0.2.1", port)
+
+
+def test_health_stays_with_the_rest_of_the_application(tmp_path: Path) -> None:
+    assert replica_settings(Settings(store=tmp_path, probe_port=8100), cpus=1).probe_port == 0
 
 
 def test_a_store_that_a_node_does_not_have_is_refused(tmp_path: Path) -> None:
