@@ -41,9 +41,11 @@ class Replica:
 
     async def check_health(self) -> None:
         """No request comes before the first one returns. Raises RuntimeError where another replica should take over."""
-        await self._service.until_loaded()
-        if reason := self._service.not_ready:
-            raise RuntimeError(reason)
+        service = self._service
+        await service.until_loaded()
+        if reason := service.not_ready:
+            failed = [f"{entry.name}: {entry.reason}" for entry in service.catalog.entries.values() if entry.reason]
+            raise RuntimeError(" ".join([reason, *failed]))
 
 
 def _end_soon() -> None:

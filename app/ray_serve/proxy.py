@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +16,7 @@ from app.errors import ROUTER_CODES, Overloaded, Problem, Unavailable, problem_o
 from app.problems import send_problem
 
 RAYS_OWN_PATHS = "/-/"
+REQUEST_ID = "x-request-id"
 PLAIN = b"text/plain"
 
 FULL = problem_of(Overloaded("All replicas are busy, and as many requests wait as may. Try again in a moment."))
@@ -53,7 +55,7 @@ class OneVoice:
                 started = True
                 if problem := _problem(message):
                     replaced = True
-                    await send_problem(scope, send, problem)
+                    await _send(scope, send, problem)
                     return
                 message["headers"] = _each_once(message["headers"])
             if not replaced:
@@ -61,7 +63,14 @@ class OneVoice:
 
         await self.app(scope, receive, send_in_own_words)
         if not started:
-            await send_problem(scope, send, REPLICA_LOST)
+            await _send(scope, send, REPLICA_LOST)
+
+
+async def _send(scope: Scope, send: Send, problem: Problem) -> None:
+    """With the id of the request, which the server has given it by now where the client did not."""
+    request_id = Headers(scope=scope).get(REQUEST_ID, "")
+    scope["vitrine.request_id"] = request_id
+    await send_problem(scope, send, problem, {REQUEST_ID.encode(): request_id.encode("latin-1")})
 
 
 def _problem(start: Message) -> Problem | None:

@@ -132,6 +132,7 @@ def test_what_has_no_room_is_429_in_our_words(one_replica: Cluster, store: Path)
     assert (answer.status_code, answer.json()["code"]) == (429, "overloaded")
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["retry-after"] == "1"
+    assert answer.headers["x-request-id"]
 
 
 def test_the_only_replica_is_replaced_when_it_is_killed(

@@ -27,7 +27,7 @@ async def ask(app: ASGIApp, path: str = "/v1/models") -> httpx.Response:
     (middleware,) = middlewares()
     transport = httpx.ASGITransport(middleware.cls(app, *middleware.args, **middleware.kwargs))
     async with httpx.AsyncClient(transport=transport, base_url="http://proxy") as client:
-        return await client.get(path)
+        return await client.get(path, headers={"X-Request-Id": "of-the-caller"})
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,7 @@ async def test_what_the_proxy_says_itself_is_a_problem(status: int, code: str, r
     assert answer.headers.get("retry-after") == retry_after
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["error"] == answer.json()["detail"]
+    assert answer.headers["x-request-id"] == "of-the-caller"
 
 
 @pytest.mark.anyio
@@ -50,6 +51,7 @@ async def test_a_request_without_an_answer_may_be_sent_again() -> None:
 
     answer = await ask(lost)
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "replica_lost", "1")
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "of-the-caller"
 
 
 @pytest.mark.parametrize(
