@@ -90,16 +90,18 @@ class DeviceLane:
             return spreading
 
     def _run(self, batch: batches.Batch) -> Sequence[Any]:
-        if not batch.wanted:
-            return [None] * len(batch.items)
         work: DeviceWork = batch.work  # type: ignore[assignment]  # the batcher knows less of works than the lane does
-        with stage("collate"):
-            collated = work.collate(batch.payloads)
-            if self.device.type == "cuda":
-                collated = collated.pin()
+        collated = self._collated(work, batch) if batch.wanted else None
         with self._turn(batch):
+            if collated is None or not batch.wanted:
+                return [None] * len(batch.items)
             batch.started = time.monotonic()
             return run_on(batch.spread.threads, work, collated.to(self.device))
+
+    def _collated(self, work: DeviceWork, batch: batches.Batch) -> Batch:
+        with stage("collate"):
+            collated = work.collate(batch.payloads)
+            return collated.pin() if self.device.type == "cuda" else collated
 
     def _turn(self, batch: batches.Batch) -> AbstractContextManager[Any]:
         if self.device.type == "cpu" and batch.spread.parts == 1:

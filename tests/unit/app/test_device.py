@@ -115,6 +115,19 @@ async def test_a_batch_that_nobody_waits_for_never_runs(lane):
     assert not work.events
 
 
+async def test_a_batch_that_nobody_waits_for_any_more_when_its_turn_comes_never_runs(lane):
+    work = Recording()
+    left = batch_of(work, 2)
+    running, waiting = (asyncio.create_task(lane.execute(batch)) for batch in (batch_of(work, 1), left))
+    await asyncio.sleep(0.2)
+    assert ("collate", 2) in work.events
+    left.items[0].request.answer.cancel()
+    work.may_end.set()
+    await running
+    assert await waiting == [None]
+    assert ("run", 2) not in work.events
+
+
 async def test_the_lane_says_how_long_it_has_been_busy(lane):
     assert lane.busy_s == 0
     call = asyncio.create_task(lane.call(time.sleep, 0.2))
