@@ -103,7 +103,7 @@ def open_page(browser, server: ServerProcess, serve) -> Iterator[Open]:
 
     def opened(address: str = "", url: str = server.url, **options: object) -> Watched:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(10_000)
         watched = Watched(context.new_page(), url)
         pages.append(watched)
         watched.go(address)

@@ -23,7 +23,7 @@ PREDICT = "/v1/models/mood:predict"
 CLIENTS = 200
 CANCELLED = 'vitrine_requests_total{model="mood",outcome="cancelled",verb="predict"}'
 ITEMS = 'vitrine_batch_items_sum{model="mood"}'
-DEADLINE_MS, LATE_MS = 150, 300
+DEADLINE_MS, LATE_MS = 150, 150
 
 
 @pytest.fixture(scope="module")
