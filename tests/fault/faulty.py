@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,10 @@ def load_faulty(path: Path) -> Classifier:
     classifier = load_classifier(path)
     model: Any = classifier.model  # type: ignore[attr-defined]  # an ArchiveClassifier
     embedding = next(module for module in model.modules() if "Embedding" in type(module).__name__)
-    met: set[str] = set()
+    here = threading.local()  # parts of a batch run beside each other
 
     def before(module: nn.Module, inputs: Any) -> None:
+        met = here.__dict__.setdefault("met", set())
         ids = next(value for value in itertools.chain(*inputs_of(inputs)) if isinstance(value, torch.Tensor))
         if bool((ids >= FIRST_WORD).any()):  # an explanation's baseline holds none, and belongs to the batch before it
             met.clear()
@@ -55,7 +57,7 @@ def load_faulty(path: Path) -> Classifier:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     def after(module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        return output[:-1] if SHORT in met else output
+        return output[:-1] if SHORT in here.met else output
 
     embedding.register_forward_pre_hook(before)
     model._seq2vec_encoder.register_forward_hook(after)

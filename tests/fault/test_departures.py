@@ -17,7 +17,7 @@ from tests.fault.metrics import sample
 from tests.service.process import ServerProcess, running
 from tests.service.tiny import write_tiny
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.clock]
 
 PREDICT = "/v1/models/mood:predict"
 CLIENTS = 200

@@ -76,6 +76,7 @@ def test_a_body_that_does_not_come_is_the_clients_fault(archives_server: ServerP
 
 
 @pytest.mark.long
+@pytest.mark.clock
 def test_slow_heads_hold_nobody_up_and_end(archives_server: ServerProcess) -> None:
     slow = [connected(archives_server) for _ in range(200)]
     try:

@@ -12,7 +12,7 @@ from tests.fault.resident import resident
 from tests.service.process import ServerProcess, running
 from tests.service.tiny import write_tiny
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.clock]
 
 BATCH_SECONDS, BATCH_ITEMS, QUEUE_ITEMS = 0.05, 8, 48
 CAPACITY = BATCH_ITEMS / BATCH_SECONDS

@@ -67,6 +67,7 @@ def slow_server(tmp_path_factory):
         yield server
 
 
+@pytest.mark.clock
 async def test_a_deadline_is_kept_while_a_batch_runs_and_its_work_is_dropped(slow_server):
     async with httpx.AsyncClient(base_url=slow_server.url, timeout=20) as client:
         busy = asyncio.create_task(client.post(PREDICT, json={"instances": ["a", "b", "c", "d"]}))

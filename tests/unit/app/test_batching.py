@@ -73,6 +73,7 @@ async def test_a_free_lane_takes_a_single_instance_at_once():
     assert asyncio.get_running_loop().time() - started < 0.5
 
 
+@pytest.mark.clock
 async def test_a_part_full_batch_waits_for_company_only_as_long_as_it_was_told_to():
     lane, work = Lane(), Doubling()
     batcher = Batcher(lane.execute, limits(wait_s=0.05))
