@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import reduce
+from itertools import accumulate
 from typing import Any, Protocol
 
+from app.spreading import ONE_THREAD, Spread, Spreading
 from app.stages import TIMED
 
 Shape = tuple[tuple[int, int], ...]
@@ -40,6 +43,14 @@ class Work(Protocol):
     @property
     def packed(self) -> bool:
         """True where padding costs nothing."""
+
+    @property
+    def spreading(self) -> Spreading:
+        """How its batches share the cores."""
+
+    @property
+    def most_tokens(self) -> float:
+        """Padded tokens beyond which a batch gains nothing, whatever the limits allow."""
 
 
 class Request:
@@ -79,13 +90,15 @@ class Item:
         self.request.settle(self.index, row)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Batch:
-    """Instances of one work that run together."""
+    """Instances of one work that run together. `started` is when the lane began to run them, by the monotonic clock."""
 
     work: Work
     priority: Priority
     items: Sequence[Item]
+    spread: Spread = ONE_THREAD
+    started: float = 0.0
 
     @property
     def payloads(self) -> list[Any]:
@@ -110,12 +123,26 @@ class Batch:
     def halves(self) -> Iterator[Batch]:
         middle = len(self.items) // 2
         for items in (self.items[:middle], self.items[middle:]):
-            yield Batch(self.work, self.priority, items)
+            yield Batch(self.work, self.priority, items, self.spread)
 
     def settle(self, row: Any) -> None:
         """The same row for every instance that has none yet."""
         for item in self.items:
             item.settle(row)
+
+
+def divided(items: Sequence[Item], parts: int) -> list[Sequence[Item]]:
+    """Neighbours in length, about as many tokens in each part; no part is empty, so there may be fewer."""
+    parts = min(parts, len(items))
+    if parts < 2:
+        return [items]
+    order = sorted(items, key=lambda item: item.tokens)
+    sums = list(accumulate(item.tokens for item in order))
+    cuts = [0]
+    for part in range(1, parts):
+        due = bisect_left(sums, sums[-1] * part / parts) + 1
+        cuts.append(min(max(due, cuts[-1] + 1), len(order) - parts + part))
+    return [order[start:end] for start, end in zip(cuts, [*cuts[1:], len(order)], strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

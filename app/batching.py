@@ -5,11 +5,12 @@
                429    cancelled: leaves      fails: by halves, until the culprit fails alone
 
 * Admission is all or nothing for a request, by instances and by tokens.
-* A free lane takes a batch at once: batches grow because the lane is busy, not because anything waits.
-  While it runs, one more batch is handed over to be collated, but only a full one: others still grow.
-* The oldest instance leads every batch, and the nearest to it in length, within a window, join it, while
-  their padding costs less than one more batch would (app/cost.py). Where padding costs nothing they join
-  as they came. Nothing waits for more batches than there were instances before it.
+* A free core of the lane takes a batch at once: batches grow because the lane is busy, not because anything waits.
+  What finds several cores free is divided among them. A GPU is a lane of one core.
+  While all are busy, one more batch is handed over to be collated, but only a full one: others still grow.
+  For those who were answered a moment ago it waits a moment: app/echo.py.
+* Who goes together: app/selection.py. How many batches of a work had better run side by side: its spreading
+  (app/cores.py measures it).
 * Works take turns. Interactive work goes before bulk work, which is never handed over early (so that an
   interactive batch runs between two of its slices) and keeps a small share of the lane.
 * A submit that is cancelled (deadline, client gone) takes its instances out of the queue.
@@ -20,15 +21,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from app.batch import Batch, BatchReport, Item, Priority, Request, Shape, Work, cover, volume
-from app.cost import BatchCost
+from app.batch import Batch, BatchReport, Item, Priority, Request, Shape, Work, divided, volume
+from app.echo import Echo
 from app.errors import (
     BrokenClassifier,
     DeviceLost,
@@ -40,29 +41,21 @@ from app.errors import (
     ShuttingDown,
 )
 from app.queues import Queue, Queues
+from app.selection import BatchLimits, Selection
+from app.spreading import Spread
 
 Execute = Callable[[Batch], Awaitable[Sequence[Any]]]
-"""Runs batches in the order of the calls; gives one row per payload. A row may be an exception: the answer to
-that instance alone. Raises OutOfMemory, DeviceLost, or anything else for the batch as a whole."""
-
-
-@dataclass(frozen=True)
-class BatchLimits:
-    """Tokens are padded ones in a batch, real ones in the queue. Each model has a queue of this size."""
-
-    batch_items: int = 64
-    batch_tokens: int = 16_384
-    queue_items: int = 4_096
-    queue_tokens: int = 1_048_576
-    wait_s: float = 0.0
+"""Runs batches in the order of the calls, as many at once as there are cores; gives one row per payload. A row may be
+an exception: the answer to that instance alone. Raises OutOfMemory, DeviceLost, or anything else for the whole."""
 
 
 @dataclass
 class Batcher:
-    """See the module. `on_device_lost` is called once."""
+    """See the module. `cores` are those of the lane; `on_device_lost` is called once."""
 
     execute: Execute
     limits: BatchLimits = field(default_factory=BatchLimits)
+    cores: int = 1
     on_batch: Callable[[BatchReport], None] = lambda report: None
     on_out_of_memory: Callable[[], None] = lambda: None
     on_device_lost: Callable[[], None] = lambda: None
@@ -73,10 +66,9 @@ class Batcher:
         self._closed_by: type[ShuttingDown] | type[DeviceLost] | None = None
         self._timer: asyncio.Handle | None = None
         self._timer_at = math.inf
-        self._costs: WeakKeyDictionary[Work, BatchCost] = WeakKeyDictionary()
-        self._token_budget = self.limits.batch_tokens
+        self._selection = Selection(self.limits)
         self._tokens_per_second = 0.0
-        self._last_finish = -math.inf
+        self._echoes: WeakKeyDictionary[Work, Echo] = WeakKeyDictionary()
         self._last_interactive = -math.inf
 
     # What the queues hold
@@ -113,7 +105,7 @@ class Batcher:
     @property
     def token_budget(self) -> int:
         """Padded tokens that a batch may hold at present: fewer than the limit after out of memory."""
-        return self._token_budget
+        return self._selection.token_budget
 
     # In
 
@@ -139,6 +131,7 @@ class Batcher:
         if priority is Priority.INTERACTIVE:
             self._last_interactive = request.arrived
         self._queues.add(priority, work, items)
+        self._echo(work).heard(request.arrived)
         self._wake()
         try:
             return await request.answer
@@ -190,63 +183,62 @@ class Batcher:
 
     def _dispatch(self) -> None:
         self._timer_at = math.inf
-        while len(self._running) < LANE_DEPTH and (batch := self._next_batch()):
-            self._running[batch] = asyncio.get_running_loop().create_task(self._run(batch))
+        while batches := self._next_batches():
+            for batch in batches:
+                self._running[batch] = asyncio.get_running_loop().create_task(self._run(batch))
 
-    def _next_batch(self) -> Batch | None:
-        """The batch whose turn it is; None where there is none, or where it had better grow."""
+    def _next_batches(self) -> list[Batch]:
+        """Those whose turn it is, to run side by side; none where there are none, or where they had better grow."""
         for priority, work, queue in self._queues.in_turn():
-            if self._running and (priority is Priority.BULK or not self._full(queue)):
-                return None
-            if (delay := self._delay(queue)) > 0:
+            spread = self._spread(work, queue)
+            parts = self._parts(priority, work, queue, spread)
+            if not parts and self._free_cores > 0:
+                continue  # as many of its batches run as had better
+            if not parts:
+                return []
+            if (delay := self._delay(priority, work, queue)) > 0:
                 self._wake(delay)
                 continue
-            items = self._select(queue, work)
+            items = self._selection.of(queue, work, parts / spread.parts)
             self._queues.took(priority, work, items)
-            return Batch(work, priority, items)
-        return None
+            return [Batch(work, priority, part, spread) for part in divided(items, parts)]
+        return []
 
-    def _full(self, queue: Queue) -> bool:
-        return len(queue) >= self.limits.batch_items or queue.tokens >= self._token_budget
+    def _spread(self, work: Work, queue: Queue) -> Spread:
+        """That of what waits, with no more threads than there are free cores."""
+        parts, threads = work.spreading.of(len(queue), queue.tokens)
+        return Spread(min(parts, self.cores), min(threads, max(self._free_cores, 1)))
 
-    def _delay(self, queue: Queue) -> float:
-        if not self.limits.wait_s or self._closed_by or self._full(queue):
+    def _parts(self, priority: Priority, work: Work, queue: Queue, spread: Spread) -> int:
+        """Into how many batches what waits may go now."""
+        free, ahead = self._free_cores, sum(batch.work is work for batch in self._running)
+        if free > 0 and ahead < spread.parts:
+            return min(spread.parts - ahead, free // spread.threads)
+        early = priority is Priority.INTERACTIVE and free >= 0 and ahead <= spread.parts
+        return int(early and self._selection.is_full(queue, 1 / spread.parts))
+
+    @property
+    def _free_cores(self) -> int:
+        """Fewer than none where a batch was handed over early."""
+        return self.cores - sum(batch.spread.threads for batch in self._running)
+
+    def _delay(self, priority: Priority, work: Work, queue: Queue) -> float:
+        """Seconds for which what waits had better wait for company."""
+        if self._closed_by or self._selection.is_full(queue):
             return 0.0
-        return queue.oldest.request.arrived + self.limits.wait_s - _now()
+        echo = self._echo(work).remaining_s(_now(), len(queue)) if priority is Priority.INTERACTIVE else 0.0
+        return max(echo, queue.oldest.request.arrived + self.limits.wait_s - _now())
 
-    def _select(self, queue: Queue, work: Work) -> list[Item]:
-        """The oldest instance with those nearest to it in length, as many as fit. Never empty."""
-        oldest = queue.oldest
-        window = islice(queue, WINDOW_BATCHES * self.limits.batch_items)
-        candidates = [item for item in window if not work.one_shape or item.shape == oldest.shape]
-        if work.packed:
-            return self._first(candidates)
-        candidates.sort(key=lambda item: abs(item.tokens - oldest.tokens))
-        most_padding = self._cost(work).overhead_tokens
-        shape, real = oldest.shape, 0
-        for count, item in enumerate(candidates[: self.limits.batch_items], start=1):
-            shape, real = cover(shape, item.shape), real + item.tokens
-            padded = count * volume(shape)
-            if count > 1 and (padded > self._token_budget or padded - real > most_padding):
-                return candidates[: count - 1]
-        return candidates[: self.limits.batch_items]
-
-    def _first(self, items: Sequence[Item]) -> list[Item]:
-        """As many as fit, of any length."""
-        tokens = accumulate(item.tokens for item in items)
-        fitting = sum(1 for total in islice(tokens, self.limits.batch_items) if total <= self._token_budget)
-        return list(items[: max(1, fitting)])
-
-    def _cost(self, work: Work) -> BatchCost:
-        return self._costs.setdefault(work, BatchCost())
+    def _echo(self, work: Work) -> Echo:
+        return self._echoes.setdefault(work, Echo())
 
     # Out
 
     async def _run(self, batch: Batch) -> None:
-        started = _now()
+        batch.started = _now()
         try:
             if await self._attempt(batch):
-                self._measure(batch, started)
+                self._measure(batch)
         except DeviceLost:
             self._lose_device()
         finally:
@@ -275,7 +267,8 @@ class Batcher:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one instance provokes, its neighbours are answered
             if isinstance(error, OutOfMemory):
-                self._shrink(batch)
+                self._selection.shrink(batch)
+                self.on_out_of_memory()
             if len(batch.items) > 1:
                 for half in batch.halves():
                     await self._attempt(half)
@@ -284,28 +277,20 @@ class Batcher:
             else:
                 batch.settle(error)
             return False
-        self._recover()
+        self._selection.recover()
+        self._echo(batch.work).expect(batch, _now())
         self._leave_lane(batch)  # before anybody is answered: the lane need not wait for that
         for item, row in zip(batch.items, rows, strict=True):
             item.settle(row)
         return True
 
-    def _recover(self) -> None:
-        share = math.ceil(self.limits.batch_tokens * BUDGET_RECOVERY)
-        self._token_budget = min(self.limits.batch_tokens, self._token_budget + share)
-
-    def _shrink(self, batch: Batch) -> None:
-        self._token_budget = max(1, min(self._token_budget, batch.padded_tokens // 2))
-        self.on_out_of_memory()
-
-    def _measure(self, batch: Batch, started: float) -> None:
-        finished = _now()
-        ran = max(finished - max(started, self._last_finish), CLOCK_RESOLUTION_S)
-        self._last_finish = finished
-        self._cost(batch.work).observe(batch.padded_tokens, ran)
+    def _measure(self, batch: Batch) -> None:
+        ran = max(_now() - batch.started, CLOCK_RESOLUTION_S)
+        self._selection.ran(batch, ran)
+        rate = batch.real_tokens / ran * min(batch.spread.parts, self.cores // batch.spread.threads)
         weight = RATE_WEIGHT if self._tokens_per_second else 1.0
-        self._tokens_per_second += weight * (batch.real_tokens / ran - self._tokens_per_second)
-        self.on_batch(BatchReport(batch, started - batch.items[0].request.arrived, ran))
+        self._tokens_per_second += weight * (rate - self._tokens_per_second)
+        self.on_batch(BatchReport(batch, batch.started - batch.items[0].request.arrived, ran))
 
     # The end
 
@@ -337,16 +322,10 @@ class Batcher:
         self._queues.clear()
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+_now = time.monotonic
+"""What the loop's clock counts too, but uvloop's counts whole milliseconds."""
 
 
-LANE_DEPTH = 2
-"""The batch that runs and the one that is collated meanwhile."""
-WINDOW_BATCHES = 8
-"""Among how many full batches' worth of instances neighbours in length are looked for."""
-BUDGET_RECOVERY = 0.01
-"""Out of memory halves the token budget; each batch that runs gives back this share of the limit."""
 RATE_WEIGHT = 0.2
 """Weight of the newest batch in the service rate."""
 MAX_RETRY_AFTER_S = 60

@@ -20,6 +20,8 @@ class BatchCost:
 
     overhead_tokens: float = math.inf
     """As many tokens cost as much as the overhead of one batch. Infinite until it is known."""
+    seconds_per_token: float = 0.0
+    """Beyond the overhead, as far as that is known. 0 until anything is."""
     _seen: int = 0
     _weight: float = 0.0
     _x: float = 0.0
@@ -43,9 +45,10 @@ class BatchCost:
         mean_x, mean_y = self._x / self._weight, self._y / self._weight
         variance = self._xx / self._weight - mean_x**2
         if variance < (LEAST_SPREAD * mean_x) ** 2:
+            self.seconds_per_token = self.seconds_per_token or mean_y
             return
         overhead = (self._xy / self._weight - mean_x * mean_y) / variance
-        per_token = mean_y - overhead * mean_x
+        per_token = self.seconds_per_token = mean_y - overhead * mean_x
         self.overhead_tokens = max(LEAST_OVERHEAD_TOKENS, overhead / per_token) if per_token > 0 else math.inf
 
 

@@ -1,4 +1,4 @@
-"""The device lane: one thread that touches the device, and one that collates the next batch meanwhile."""
+"""The device lane: what touches the device goes through it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
-from functools import partial
+from threading import Lock, get_ident
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import structlog
 import torch
 
 from app import batch as batches
-from app.cores import Cores, Part, Spread, Spreading
+from app.cores import Cores, run_on
 from app.errors import DeviceLost, OutOfMemory
 from app.memory import host_memory
+from app.spreading import Spreading
 from app.stages import stage
 from models.classifier import Batch
 
@@ -26,16 +29,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-Collated = Batch | tuple[Spread, Sequence[Part]]
-"""For another device as a whole; for the CPU in parts."""
-
-
 class DeviceWork(batches.Work, Protocol):
     """Work that the lane can run."""
-
-    @property
-    def spreading(self) -> Spreading:
-        """How the cores share its batches."""
 
     def collate(self, payloads: Sequence[Any]) -> Batch:
         """CPU tensors of the payloads. Runs beside the device."""
@@ -57,40 +52,35 @@ def choose_device(name: str) -> torch.device:
 
 
 class DeviceLane:
-    """Runs what it is given in order, one after the other. `cores` share each batch where the device is the CPU."""
+    """Runs what it is given: on a GPU one after the other, and what comes next is collated meanwhile; on a CPU side by
+    side on its `cores`, but for those of works whose batches had better not."""
 
     def __init__(self, device: torch.device, cores: int) -> None:
         self.device = device
-        self._busy_since: float | None = None
-        self._under_way = 0
-        self._device_thread = ThreadPoolExecutor(1, "device")
-        self._collate_thread = ThreadPoolExecutor(1, "collate")
-        self._cores = Cores(cores if device.type == "cpu" else 1)
+        self.cores = cores if device.type == "cpu" else 1
+        self._busy_since: dict[int, float] = {}
+        self._threads = ThreadPoolExecutor(self.cores if device.type == "cpu" else RUNS_AND_COLLATES, "lane")
+        self._device: AbstractContextManager[Any] = nullcontext() if device.type == "cpu" else Lock()
+        self._alone: WeakKeyDictionary[batches.Work, Lock] = WeakKeyDictionary()
+        self._trials = Cores(self.cores)
 
     async def execute(self, batch: batches.Batch) -> Sequence[Any]:
-        """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised.
-
-        While another batch runs this one is collated; to an idle device it goes as it is, which is a thread less.
-        """
-        collate: Callable[[], Collated] = partial(self._collate, batch)
-        if self._under_way:
-            collate = self._collate_thread.submit(copy_context().run, collate).result
-        run = self._device_thread.submit(copy_context().run, self._timed, self._run, batch, collate)
-        self._under_way += 1
-        try:
-            return await asyncio.wrap_future(run)
-        finally:
-            self._under_way -= 1
+        """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised."""
+        run = self._threads.submit(copy_context().run, self._timed, self._run, batch)
+        return await asyncio.wrap_future(run)
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Anything else that touches the device: loading, say."""
-        return await asyncio.wrap_future(self._device_thread.submit(self._timed, function, *args))
+
+        def call() -> T:
+            with self._device:
+                return function(*args)
+
+        return await asyncio.wrap_future(self._threads.submit(self._timed, call))
 
     async def measure(self, work: DeviceWork, payload: Any, tokens: int) -> Spreading:
         """How batches of payloads like this one are spread best. Other batches run between two trials."""
-        if self._cores.count == 1:
-            return Spreading()
-        trials = self._cores.trials(work, payload, tokens)
+        trials = self._trials.trials(work, payload, tokens)
         try:
             trial = next(trials)
             while True:
@@ -99,26 +89,27 @@ class DeviceLane:
             spreading: Spreading = end.value
             return spreading
 
-    def _collate(self, batch: batches.Batch) -> Collated:
-        work = _work(batch)
-        with stage("collate"):
-            if self.device.type == "cuda":
-                return work.collate(batch.payloads).pin()
-            tokens = [item.tokens for item in batch.items]
-            spread = work.spreading.of(tokens)
-            return spread, self._cores.collate(work, batch.payloads, tokens, spread)
+    def _run(self, batch: batches.Batch) -> Sequence[Any]:
+        work: DeviceWork = batch.work  # type: ignore[assignment]  # the batcher knows less of works than the lane does
+        collated = self._collated(work, batch) if batch.wanted else None
+        with self._turn(batch):
+            if collated is None or not batch.wanted:
+                return [None] * len(batch.items)
+            batch.started = time.monotonic()
+            return run_on(batch.spread.threads, work, collated.to(self.device))
 
-    def _run(self, batch: batches.Batch, collate: Callable[[], Collated]) -> Sequence[Any]:
-        if not batch.wanted:
-            return [None] * len(batch.items)
-        collated = collate()
-        if isinstance(collated, Batch):
-            return _work(batch).run(collated.to(self.device))
-        spread, parts = collated
-        return self._cores.run(_work(batch), parts, spread)
+    def _collated(self, work: DeviceWork, batch: batches.Batch) -> Batch:
+        with stage("collate"):
+            collated = work.collate(batch.payloads)
+            return collated.pin() if self.device.type == "cuda" else collated
+
+    def _turn(self, batch: batches.Batch) -> AbstractContextManager[Any]:
+        if self.device.type == "cpu" and batch.spread.parts == 1:
+            return self._alone.setdefault(batch.work, Lock())
+        return self._device
 
     def _timed(self, function: Callable[..., T], *args: Any) -> T:
-        self._busy_since = time.monotonic()
+        self._busy_since[get_ident()] = time.monotonic()
         try:
             return function(*args)
         except (RuntimeError, MemoryError) as error:
@@ -127,7 +118,7 @@ class DeviceLane:
                 raise
             raise named from None
         finally:
-            self._busy_since = None
+            del self._busy_since[get_ident()]
 
     def _named(self, error: RuntimeError | MemoryError) -> Exception:
         """What the service calls an error of torch."""
@@ -155,9 +146,9 @@ class DeviceLane:
 
     @property
     def busy_s(self) -> float:
-        """How long the lane has been at what it is doing."""
-        since = self._busy_since
-        return 0.0 if since is None else time.monotonic() - since
+        """How long the lane has been at the oldest of what it is doing."""
+        since = list(self._busy_since.values())
+        return time.monotonic() - min(since) if since else 0.0
 
     def memory(self) -> dict[str, int]:
         """Bytes on the device by use; those of the process for a CPU."""
@@ -170,13 +161,12 @@ class DeviceLane:
         }
 
     def close(self) -> None:
-        for thread in (self._collate_thread, self._device_thread):
-            thread.shutdown(wait=False, cancel_futures=True)
-        self._cores.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._trials.close()
 
 
-def _work(batch: batches.Batch) -> DeviceWork:
-    return batch.work  # type: ignore[return-value]  # the batcher knows less of works than the lane does
+RUNS_AND_COLLATES = 2
+"""Threads at a GPU: one runs a batch while the other collates the next."""
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

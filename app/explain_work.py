@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 
 from app.batch import Shape
-from app.cores import ONE_THREAD, Spread, Spreading
+from app.cost import BatchCost
 from app.served import NO_ANSWER, OtherWork, ServedModel
+from app.slice_gate import ALONE_S
+from app.spreading import ONE_THREAD, Spread, Spreading
 from models.classifier import Batch, Features
 from models.errors import InvalidInstance
 from models.explain import Method, Probe, ends, gradients, path
@@ -50,24 +52,21 @@ class Slice:
 
 @dataclass
 class Pace:
-    """How long a token takes beyond what any slice takes, learnt from the slices that ran."""
+    """How long a token of a slice takes, learnt from the slices that ran. Any thread may tell."""
 
-    seconds_per_token: float = 5e-6
-    _overhead: float = math.inf
+    _cost: BatchCost = field(default_factory=BatchCost)
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def seconds_per_token(self) -> float:
+        return max(LEAST_PACE, self._cost.seconds_per_token or FIRST_PACE)
 
     def observe(self, tokens: int, seconds: float) -> None:
-        # The shortest slice of late; were it counted as the tokens' time, short slices would make shorter ones.
-        self._overhead = min(self._overhead * OVERHEAD_GROWTH, seconds)
-        found = (seconds - self._overhead) / max(tokens, 1)
-        self.seconds_per_token = max(
-            LEAST_PACE, self.seconds_per_token + PACE_WEIGHT * (found - self.seconds_per_token)
-        )
+        with self._lock:
+            self._cost.observe(tokens, seconds)
 
 
-OVERHEAD_GROWTH = 1.02
-"""For each slice, so that one lucky measurement is forgotten."""
-PACE_WEIGHT = 0.3
-LEAST_PACE = 1e-7
+FIRST_PACE, LEAST_PACE = 5e-6, 1e-7
 
 
 EVERY_CORE = Spread(parts=sys.maxsize)
@@ -91,6 +90,11 @@ class ExplainWork(OtherWork):
     def spreading(self) -> Spreading:
         worth_while = WORTH_SHARING_S / self.pace.seconds_per_token
         return Spreading(batches={worth_while / 2: ONE_THREAD, worth_while * 2: EVERY_CORE})
+
+    @property
+    def most_tokens(self) -> float:
+        """One long slice's: what is more had better wait for the next core than lengthen the way to a free one."""
+        return ALONE_S / self.pace.seconds_per_token
 
     @cached_property
     def ends(self) -> EndsWork:

@@ -28,6 +28,8 @@ AUTO_STEPS = 25
 """Where "auto" begins to double."""
 AUTO_TOLERANCE = 0.05
 """Where it stops: |delta| over the score's difference from the baseline's."""
+FEW_TOKENS = 200
+"""So few are found in the caller's text in a millisecond, less than a thread may have to wait for the interpreter."""
 
 Evaluate = Callable[[Any, Sequence[Any], Sequence[Shape]], Awaitable[list[Any]]]
 """Runs payloads of a work; one row each, which may be an exception."""
@@ -103,8 +105,11 @@ async def explain(
 
     Raises InvalidInstances with every instance that is refused, and what the classifier raised where it failed.
     """
-    tokenizations = await asyncio.to_thread(_tokenizations, planned.work, instances, features)
     work = planned.work
+    if sum(volume(one.shape) for one in features) <= FEW_TOKENS:
+        tokenizations = _tokenizations(work, instances, features)
+    else:
+        tokenizations = await asyncio.to_thread(_tokenizations, work, instances, features)
     all_ends: list[Ends] = _checked(await evaluate(work.ends, features, [one.shape for one in features]))
     jobs = [
         _explain_one(planned, index, features[index], tokenizations[index], one_ends, target, evaluate, gate)
@@ -199,7 +204,7 @@ async def _sum(
 ) -> list[Tensor]:
     """What all probes add up to: one tensor per input. They are run in slices that predictions can run between."""
     seconds = volume(features.shape) * work.pace.seconds_per_token
-    size = max(1, int(min(gate.allowed / SLICES_IN_FLIGHT, LONGEST_SLICE_S) / max(seconds, 1e-9)))
+    size = max(1, int(gate.slice_s / max(seconds, 1e-9)))
     size = -(-len(probes) // -(-len(probes) // size))
     slices = [Slice(features, target, probes[first : first + size]) for first in range(0, len(probes), size)]
 
@@ -210,12 +215,6 @@ async def _sum(
 
     parts = await _all_of([run(one) for one in slices])
     return [_added(tensors) for tensors in zip(*parts, strict=True)]
-
-
-LONGEST_SLICE_S = 0.015
-"""One that takes longer leaves cores without work at the end of a batch."""
-SLICES_IN_FLIGHT = 2
-"""At least so many: while one runs, the next are at hand. More would embed an instance again and again."""
 
 
 def _added(tensors: Sequence[Tensor]) -> Tensor:

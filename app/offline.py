@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,10 +13,11 @@ import torch
 
 from app.answers import AnswerOptions, Row, prediction
 from app.batch import volume
-from app.cores import Cores, Spreading
+from app.cores import Cores, run_on
 from app.cpus import available_cpus
 from app.featurizer import featurize_all
 from app.served import ServedModel
+from app.spreading import ONE_THREAD, Spread
 from models.classifier import Classifier, Features, padded_tokens
 from models.errors import InvalidInstance
 
@@ -32,7 +34,7 @@ class Line:
 
 
 class OfflinePredictor:
-    """Batches of at most `batch_items` instances and `batch_tokens` padded tokens, one after the other."""
+    """Batches of at most `batch_items` instances and `batch_tokens` padded tokens, on a CPU side by side."""
 
     def __init__(
         self,
@@ -46,16 +48,21 @@ class OfflinePredictor:
         classifier.to(device)
         self._served = ServedModel("offline", classifier, classifier.label_set)
         self._device = device
-        self._cores = Cores(available_cpus() if device.type == "cpu" else 1)
-        self._spreading = self._measured() if self._cores.count > 1 else Spreading()
         self._options = options
         self._batch_items = batch_items
         self._batch_tokens = batch_tokens
+        self._spread = self._measured() if device.type == "cpu" else ONE_THREAD
+        self._threads = ThreadPoolExecutor(self._spread.parts, "lane")
 
-    def _measured(self) -> Spreading:
+    def _measured(self) -> Spread:
+        """That of full batches."""
         classifier = self._served.classifier
         example = classifier.featurize(classifier.inputs.example)
-        return self._cores.measure(self._served, example, volume(example.shape))
+        tokens = volume(example.shape)
+        cores = Cores(available_cpus())
+        spreading = cores.measure(self._served, example, tokens)
+        cores.close()
+        return spreading.of(self._batch_items, self._batch_items * tokens)
 
     def predict(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         """A prediction for each line that is not blank, or `{"error": ...}`."""
@@ -76,8 +83,9 @@ class OfflinePredictor:
     def _answer(self, lines: Sequence[Line]) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{"error": line.error} for line in lines]
         readable = [(index, line.features) for index, line in enumerate(lines) if line.features]
-        for batch in self._batches(readable):
-            rows = self._rows([features for _, features in batch])
+        batches = list(self._batches(readable))
+        all_rows = self._threads.map(self._rows, [[features for _, features in batch] for batch in batches])
+        for batch, rows in zip(batches, all_rows, strict=True):
             for (index, features), row in zip(batch, rows, strict=True):
                 answers[index] = self._written(features, row)
         return answers
@@ -102,11 +110,8 @@ class OfflinePredictor:
     def _rows(self, features: Sequence[Features]) -> Sequence[Row | Exception]:
         """One row each; where the batch fails, one by one, so that only the culprit fails."""
         try:
-            if self._device.type != "cpu":
-                return self._served.run(self._served.collate(features).to(self._device))
-            tokens = [volume(one.shape) for one in features]
-            spread = self._spreading.of(tokens)
-            return self._cores.run(self._served, self._cores.collate(self._served, features, tokens, spread), spread)
+            batch = self._served.collate(features).to(self._device)
+            return run_on(self._spread.threads, self._served, batch)
         except Exception as error:  # noqa: BLE001 - whatever one line provokes, the others are answered
             return [error] if len(features) == 1 else [row for one in features for row in self._rows([one])]
 

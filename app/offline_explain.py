@@ -50,7 +50,7 @@ class OfflineExplainer:
             first += len(window)
 
     async def _window(self, lines: Sequence[str]) -> list[list[dict[str, Any]]]:
-        batcher, gate = Batcher(self._lane.execute), SliceGate()
+        batcher, gate = Batcher(self._lane.execute, cores=self._lane.cores), SliceGate(cores=self._lane.cores)
 
         async def evaluate(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
             return await batcher.submit(work, payloads, shapes, Priority.BULK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 
 from app.answers import Row
-from app.cores import Spreading
+from app.spreading import Spreading
 from app.stages import stage
 from models.classifier import Batch, Classifier, Features, LabelSet, probabilities
 from models.errors import InvalidInstance
@@ -25,6 +26,7 @@ class ServedModel:
     classifier: Classifier
     label_set: LabelSet
     spreading: Spreading = field(default_factory=Spreading)
+    most_tokens: float = math.inf
 
     @property
     def one_shape(self) -> bool:
@@ -79,6 +81,10 @@ class OtherWork:
     @property
     def spreading(self) -> Spreading:
         return self.served.spreading
+
+    @property
+    def most_tokens(self) -> float:
+        return self.served.most_tokens
 
     def collate(self, payloads: Sequence[Any]) -> Batch:
         return self.served.collate(payloads)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
-from app.batching import Batcher, BatchLimits
+from app.batching import Batcher
 from app.catalog import Catalog, Load, State
 from app.cpus import available_cpus
 from app.device import DeviceLane, choose_device
@@ -18,6 +18,7 @@ from app.errors import DeviceLost, ShuttingDown
 from app.featurizer import Featurizer
 from app.label_store import LabelStore
 from app.metrics import Metrics, StateCollector
+from app.selection import BatchLimits
 from app.settings import Settings
 from app.store import model_paths
 from app.versions import Versions
@@ -50,6 +51,7 @@ class Service:
         self.batcher = Batcher(
             self.tracing.traced(self.lane.execute) if self.tracing else self.lane.execute,
             _batch_limits(settings),
+            self.lane.cores,
             on_batch=self.metrics.observe_batch,
             on_out_of_memory=self.metrics.out_of_memory.inc,
             on_device_lost=self._lose_device,

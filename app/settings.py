@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto, cpu, cuda or cuda:N. auto takes the first CUDA device, else the CPU.",
     )
-    threads: int = Field(0, ge=0, description="Cores of the CPU that a batch may take; 0 takes those there are.")
+    threads: int = Field(0, ge=0, description="Cores of the CPU that batches may take; 0 takes those there are.")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
         description="What transformer encoders compute in. bf16 takes about half the time where the device has it; "

@@ -8,9 +8,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-ALONE_S, BESIDE_PREDICTIONS_S = 0.08, 0.02
-"""Seconds of the device that the slices in flight may take, as estimated: they may end up in one batch, which a
-prediction that comes meanwhile has to wait for."""
+ALONE_S, BESIDE_PREDICTIONS_S = 0.04, 0.01
+"""Seconds of a core that a slice may take, as estimated: a prediction that comes meanwhile may have to wait for it."""
 LULL_S = 1.0
 """Without a prediction for so long, explanations take longer slices, which cost less in all."""
 
@@ -21,15 +20,21 @@ class SliceGate:
     `since_prediction` gives the seconds that have passed since something interactive came.
     """
 
-    def __init__(self, since_prediction: Callable[[], float] = lambda: math.inf) -> None:
+    def __init__(self, since_prediction: Callable[[], float] = lambda: math.inf, cores: int = 1) -> None:
         self._since_prediction = since_prediction
+        self._cores = cores
         self._under_way: list[float] = []
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
 
     @property
-    def allowed(self) -> float:
-        """Seconds that may be under way now."""
+    def slice_s(self) -> float:
+        """Seconds that a slice may take now."""
         return ALONE_S if self._since_prediction() > LULL_S else BESIDE_PREDICTIONS_S
+
+    @property
+    def allowed(self) -> float:
+        """Seconds that may be under way now: a slice for each core; of a single core's two, one is collated."""
+        return max(2, self._cores) * self.slice_s
 
     @asynccontextmanager
     async def hold(self, seconds: float) -> AsyncIterator[None]:

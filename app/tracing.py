@@ -9,7 +9,6 @@ times; never an instance, nor the words of an error, which may quote one.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -115,7 +114,7 @@ class Tracing:
 
     def _end_queues(self, batch: Batch, span: Span) -> None:
         """The wait of each request, which nobody watched, as a span of its trace."""
-        now, clock = time.time_ns(), asyncio.get_running_loop().time()
+        now, clock = time.time_ns(), time.monotonic()
         link = Link(span.get_span_context())
         for request in {item.request: None for item in batch.items}:
             if isinstance(request.timed, Trace):

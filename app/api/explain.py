@@ -29,7 +29,7 @@ class Explainer:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._gate = SliceGate(lambda: service.batcher.since_interactive_s)
+        self._gate = SliceGate(lambda: service.batcher.since_interactive_s, service.lane.cores)
         self._explanation: Any = None
         self._works: Any = None
 

@@ -30,7 +30,7 @@ DEADLINE_MS, LATE_MS = 150, 150
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     store = tmp_path_factory.mktemp("store")
     write_tiny(store, "mood", labels=["good", "bad"])
-    with running(store, admin_keys="k", max_batch_items=64) as process:
+    with running(store, admin_keys="k", max_batch_items=64, threads=1) as process:
         yield process
 
 

@@ -1,11 +1,13 @@
 """A lane without a device: it doubles numbers, and does what the tests tell it to."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.batch import Batch, Shape
+from app.spreading import Spreading
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,6 +17,8 @@ class Doubling:
     name: str = "doubling"
     one_shape: bool = False
     packed: bool = False
+    spreading: Spreading = field(default_factory=Spreading)
+    most_tokens: float = math.inf
 
 
 @dataclass

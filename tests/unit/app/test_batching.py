@@ -6,9 +6,10 @@ import random
 import pytest
 
 from app.batch import Priority
-from app.batching import Batcher, BatchLimits
+from app.batching import Batcher
 from app.errors import InvalidInstances, Overloaded, RequestTooLarge
 from app.queues import INTERACTIVE_PER_BULK
+from app.selection import BatchLimits
 from tests.unit.app.lane import Doubling, Lane, settled, tokens
 
 pytestmark = pytest.mark.anyio
@@ -76,7 +77,7 @@ async def test_a_free_lane_takes_a_single_instance_at_once():
 @pytest.mark.clock
 async def test_a_part_full_batch_waits_for_company_only_as_long_as_it_was_told_to():
     lane, work = Lane(), Doubling()
-    batcher = Batcher(lane.execute, limits(wait_s=0.05))
+    batcher = Batcher(lane.execute, limits(wait_s=0.4))
     first = asyncio.create_task(batcher.submit(work, [1], tokens(5)))
     await asyncio.sleep(0.02)
     assert lane.batches == []
@@ -110,6 +111,13 @@ async def test_the_next_full_batch_is_handed_over_while_one_runs_and_a_part_full
     release.set()
     await asyncio.gather(*asked)
     assert handed == [4, 4, 4, 1]
+
+
+async def test_a_work_may_want_smaller_batches_than_the_limits_allow():
+    lane = Lane()
+    batcher = Batcher(lane.execute, limits(batch_items=8, batch_tokens=100))
+    await batcher.submit(Doubling(most_tokens=20), range(6), tokens(10, 10, 10, 10, 50, 10))
+    assert lane.sizes == [2, 2, 1, 1]
 
 
 async def test_batches_keep_to_both_limits():

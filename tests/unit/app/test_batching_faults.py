@@ -6,8 +6,9 @@ import random
 import pytest
 
 from app.batch import Priority
-from app.batching import Batcher, BatchLimits
+from app.batching import Batcher
 from app.errors import BrokenClassifier, DeviceLost, OutOfMemory, Overloaded, ServiceError, ShuttingDown
+from app.selection import BatchLimits
 from tests.unit.app.lane import Doubling, Lane, settled, tokens
 
 pytestmark = pytest.mark.anyio

@@ -6,9 +6,8 @@ import time
 import pytest
 import torch
 
-from app.cores import LONG_S, Cores, Spread, Spreading
-from app.served import ServedModel
-from tests.service.tiny import TinyClassifier
+from app.cores import LONG_S, Cores
+from app.spreading import Spread, Spreading
 
 
 @pytest.fixture
@@ -16,29 +15,6 @@ def cores():
     cores = Cores(3)
     yield cores
     cores.close()
-
-
-def test_parts_give_the_rows_of_the_whole_in_its_order(cores):
-    classifier = TinyClassifier(["x", "y"], multilabel=False, seed=0, batch_seconds=0.0, example="a")
-    served = ServedModel("tiny", classifier, classifier.label_set)
-    texts = ["a b c d e f g", "a", "b c", "d e f", "g", "a c e g", "b d"]
-    features = [classifier.featurize(text) for text in texts]
-    tokens = [one.shape[0][1] for one in features]
-    alone = [row for one in features for row in served.run(served.collate([one]))]
-    for parts in (1, 2, 3, 64):
-        spread = Spread(parts)
-        rows = cores.run(served, cores.collate(served, features, tokens, spread), spread)
-        for one, other in zip(rows, alone, strict=True):
-            assert one.logits == pytest.approx(other.logits, abs=1e-6)
-
-
-def test_parts_have_about_as_many_tokens_and_are_never_empty(cores):
-    for tokens in ([9, 1, 1, 1, 1, 1, 1, 1, 1, 1], [1, 1, 1], [100, 1, 1, 1], [1] * 300):
-        parts = cores.collate(Copying(), tokens, tokens, Spread(parts=3))
-        assert sorted(index for part in parts for index in part.indices) == list(range(len(tokens)))
-        sums = [sum(tokens[index] for index in part.indices) for part in parts]
-        assert all(sums)
-        assert max(sums) <= sum(tokens) / 3 + max(tokens)
 
 
 class Copying:
@@ -80,18 +56,18 @@ def made_up(trials, seconds):
 
 def test_what_takes_time_for_each_instance_is_divided(cores):
     spreading = cores.measure(Copying(lambda size, threads: size * 2e-4), 0, 5)
-    assert spreading.of([5] * 64) == Spread(parts=2)
-    assert spreading.of([5]) == Spread()
+    assert spreading.of(64, 320) == Spread(parts=3)
+    assert spreading.alone == Spread()
 
 
 def test_what_takes_as_long_whatever_its_size_stays_on_one_thread(cores):
     spreading = cores.measure(Copying(lambda size, threads: 5e-3), 0, 5)
-    assert {spreading.of([5] * size) for size in (1, 8, 64)} == {Spread()}
+    assert {spreading.of(size, 5 * size) for size in (1, 8, 64)} == {Spread()}
 
 
 def test_one_instance_gets_the_threads_that_it_is_faster_with(cores):
     spreading = cores.measure(Copying(lambda size, threads: 0.01 / threads), 0, 5)
-    assert spreading.alone == Spread(threads=2)
+    assert spreading.alone == Spread(threads=3)
 
 
 def test_no_time_is_lost_on_measuring_what_is_slow(cores):
@@ -102,33 +78,28 @@ def test_no_time_is_lost_on_measuring_what_is_slow(cores):
     assert list(spreading.batches) == [40]
 
 
-def test_a_part_that_fails_fails_the_batch_when_all_have_ended(cores):
+def test_a_part_that_fails_fails_the_trial(cores):
     class Failing(Copying):
         def run(self, batch):
-            if 1 in batch:
-                raise ValueError("one")
-            time.sleep(0.05)
-            self.ended = True
-            return batch
+            raise ValueError("one")
 
-    work = Failing()
     with pytest.raises(ValueError, match="one"):
-        cores.run(work, cores.collate(work, [1, 2, 3], [1, 2, 3], Spread(3)), Spread(3))
-    assert work.ended
+        cores.measure(Failing(), 0, 5)
 
 
-def test_missing_rows_are_noticed(cores):
-    class Short(Copying):
-        def run(self, batch):
-            return batch[1:]
-
-    with pytest.raises(ValueError, match="zip"):
-        cores.run(Short(), cores.collate(Short(), [1, 2, 3, 4], [1] * 4, Spread(2)), Spread(2))
+def test_one_core_has_no_choice():
+    assert Cores(1).measure(Copying(), 0, 5) == Spreading()
 
 
 def test_what_was_not_measured_takes_the_nearest():
     few, many = Spread(1), Spread(2)
     spreading = Spreading(batches={40: few, 4000: many})
-    assert spreading.of([20, 30]) == few
-    assert spreading.of([100] * 30) == many
-    assert spreading.of([0, 0]) == few
+    assert spreading.of(2, 50) == few
+    assert spreading.of(30, 3000) == many
+    assert spreading.of(2, 0) == few
+
+
+def test_one_alone_has_the_threads_of_one_and_the_company_of_many():
+    spreading = Spreading(Spread(threads=2), {40: Spread(parts=2)})
+    assert spreading.of(1, 40) == Spread(2, 2)
+    assert spreading.of(2, 40) == Spread(2, 1)

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from app.batch import Batch, Item, Priority, Request, volume
-from app.cores import Spreading
 from app.device import DeviceLane, choose_device
 from app.errors import OutOfMemory
 from app.served import ServedModel
+from app.spreading import ONE_THREAD, Spread, Spreading
 from models.errors import InvalidInstance
 from tests.service.tiny import TinyClassifier
 
@@ -22,28 +22,29 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def lane():
-    lane = DeviceLane(torch.device("cpu"), 1)
+    lane = DeviceLane(torch.device("cpu"), 2)
     yield lane
     lane.close()
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Work that notes what happened when, on which thread."""
+    """Work that notes what happened when. Its runs end when they are let."""
 
     one_shape: bool = False
     packed: bool = False
     spreading: Spreading = field(default_factory=Spreading)
     events: list = field(default_factory=list)
-    ran_after: threading.Event = field(default_factory=threading.Event)
+    may_end: threading.Event = field(default_factory=threading.Event)
 
     def collate(self, payloads):
-        self.events.append(("collate", payloads[0], threading.current_thread().name))
+        self.events.append(("collate", payloads[0]))
         return _Moved(payloads)
 
     def run(self, batch):
-        self.events.append(("run", batch.payloads[0], threading.current_thread().name))
-        self.ran_after.wait(5)
+        self.events.append(("run", batch.payloads[0]))
+        self.may_end.wait(5)
+        self.events.append(("threads", torch.get_num_threads()))
         return batch.payloads
 
 
@@ -55,43 +56,76 @@ class _Moved:
         return self
 
 
-def batch_of(work, *payloads):
+def batch_of(work, *payloads, spread=ONE_THREAD):
     shape = ((1, 3),)
     items = [Item(Request(1, 0.0), 0, payload, shape, volume(shape)) for payload in payloads]
-    return Batch(work, Priority.INTERACTIVE, items)
+    return Batch(work, Priority.INTERACTIVE, items, spread)
 
 
-async def test_the_next_batch_is_collated_while_one_runs(lane):
+async def run_two(lane, work, one, other):
+    """What happened before either ended."""
+    tasks = [asyncio.create_task(lane.execute(batch)) for batch in (one, other)]
+    await asyncio.sleep(0.2)
+    happened = list(work.events)
+    work.may_end.set()
+    assert [await task for task in tasks] == [[1], [2]]
+    return happened
+
+
+async def test_what_had_better_run_alone_is_collated_while_one_runs(lane):
     work = Recording()
-    first, second = (asyncio.create_task(lane.execute(batch_of(work, number))) for number in (1, 2))
-    await asyncio.sleep(0.1)
-    happened = [event[:2] for event in work.events]
+    happened = await run_two(lane, work, batch_of(work, 1), batch_of(work, 2))
     assert ("collate", 2) in happened
     assert ("run", 2) not in happened
-    work.ran_after.set()
-    assert [await first, await second] == [[1], [2]]
-    assert {event[2] for event in work.events if event[0] == "run"} == {"device_0"}
 
 
-async def test_a_batch_that_finds_the_device_idle_is_collated_there(lane):
+async def test_other_batches_run_side_by_side(lane):
     work = Recording()
-    work.ran_after.set()
-    for number in (1, 2):
-        assert await lane.execute(batch_of(work, number)) == [number]
-    assert {thread for _, _, thread in work.events} == {"device_0"}
+    two = (batch_of(work, number, spread=Spread(parts=2)) for number in (1, 2))
+    assert {("run", 1), ("run", 2)} <= set(await run_two(lane, work, *two))
+
+
+async def test_batches_of_other_works_run_beside_what_runs_alone(lane):
+    work = Recording()
+    other = Recording(events=work.events, may_end=work.may_end)
+    assert {("run", 1), ("run", 2)} <= set(await run_two(lane, work, batch_of(work, 1), batch_of(other, 2)))
+
+
+async def test_a_batch_has_the_threads_it_is_given(lane):
+    work = Recording()
+    work.may_end.set()
+    for threads in (2, 1):
+        await lane.execute(batch_of(work, 0, spread=Spread(2, threads)))
+    assert [number for event, number in work.events if event == "threads"] == [2, 1]
+
+
+async def test_a_batch_knows_when_it_began_to_run(lane):
+    work = Recording()
+    first, second = batch_of(work, 1), batch_of(work, 2)
+    before = time.monotonic()
+    await run_two(lane, work, first, second)
+    assert before <= first.started < before + 0.2 <= second.started
 
 
 async def test_a_batch_that_nobody_waits_for_never_runs(lane):
     work = Recording()
     unwanted = batch_of(work, 2)
-    first = asyncio.create_task(lane.execute(batch_of(work, 1)))
-    second = asyncio.create_task(lane.execute(unwanted))
-    await asyncio.sleep(0.05)
     unwanted.items[0].request.answer.cancel()
-    work.ran_after.set()
-    await first
-    assert await second == [None]
-    assert ("run", 2) not in [event[:2] for event in work.events]
+    assert await lane.execute(unwanted) == [None]
+    assert not work.events
+
+
+async def test_a_batch_that_nobody_waits_for_any_more_when_its_turn_comes_never_runs(lane):
+    work = Recording()
+    left = batch_of(work, 2)
+    running, waiting = (asyncio.create_task(lane.execute(batch)) for batch in (batch_of(work, 1), left))
+    await asyncio.sleep(0.2)
+    assert ("collate", 2) in work.events
+    left.items[0].request.answer.cancel()
+    work.may_end.set()
+    await running
+    assert await waiting == [None]
+    assert ("run", 2) not in work.events
 
 
 async def test_the_lane_says_how_long_it_has_been_busy(lane):

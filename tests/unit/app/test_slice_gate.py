@@ -19,7 +19,7 @@ async def test_no_more_than_allowed_and_in_order() -> None:
 
     async def slice_of(number: int, seconds: float) -> None:
         nonlocal inside, most
-        async with gate.hold(seconds * ALONE_S):
+        async with gate.hold(seconds * gate.allowed):
             order.append(number)
             inside += seconds
             most = max(most, inside)
@@ -59,6 +59,12 @@ async def _pass(gate: SliceGate) -> None:
 def test_beside_predictions_less_is_under_way_at_once() -> None:
     since = 0.0
     gate = SliceGate(lambda: since)
-    assert gate.allowed == BESIDE_PREDICTIONS_S
+    assert gate.slice_s == BESIDE_PREDICTIONS_S
     since = LULL_S + 0.1
-    assert gate.allowed == ALONE_S
+    assert gate.slice_s == ALONE_S
+
+
+@pytest.mark.parametrize(("cores", "slices"), [(1, 2), (2, 2), (16, 16)])
+def test_every_core_has_a_slice(cores: int, slices: int) -> None:
+    gate = SliceGate(cores=cores)
+    assert gate.allowed == slices * gate.slice_s
