@@ -25,8 +25,9 @@ TEXTS = [f"{HONEST[number]} {HONEST[number + 1]}" for number in range(BATCH)]
 
 
 @asynccontextmanager
-async def served(store: Path) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
-    app = create_app(Settings(store=store, max_batch_items=BATCH, access_log=False), load=load_faulty)
+async def served(store: Path, threads: int) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
+    settings = Settings(store=store, max_batch_items=BATCH, threads=threads, access_log=False)
+    app = create_app(settings, load=load_faulty)
     service: Service = app.state.service
     await service.start()
     transport = httpx.ASGITransport(app)
@@ -35,23 +36,23 @@ async def served(store: Path) -> AsyncIterator[tuple[Service, httpx.AsyncClient]
     await service.close()
 
 
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
+@pytest.fixture(params=[1, 2], ids=["one core", "two cores"])
+async def running(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
     write_archive(tmp_path / "mood.tar.gz")
     with capture_logs():
-        async with served(tmp_path) as parts:
+        async with served(tmp_path, request.param) as parts:
             yield parts
 
 
 async def ask_together(service: Service, client: httpx.AsyncClient, verb: str, texts: list[str]) -> list[Any]:
     """One request for each text, all of them queued before the device is let go."""
     gate = threading.Event()
-    held = asyncio.create_task(service.lane.call(gate.wait, 20))
+    held = [asyncio.create_task(service.lane.call(gate.wait, 20)) for _ in range(service.lane.cores)]
     asked = [asyncio.create_task(post(client, verb, text)) for text in [HONEST[0], *texts]]
     while admitted(service) < len(asked):  # noqa: ASYNC110 - nothing tells when the last one is
         await asyncio.sleep(0.005)
     gate.set()
-    await held
+    await asyncio.gather(*held)
     return (await asyncio.gather(*asked))[1:]
 
 
@@ -92,6 +93,7 @@ async def test_at_any_position_the_culprit_alone_fails(
     assert service.batcher.queued_items == 0
 
 
+@pytest.mark.parametrize("running", [1], indirect=True)
 async def test_all_of_a_batch_were_together(running: tuple[Service, httpx.AsyncClient]) -> None:
     """What the test above rests on: its requests do share one batch."""
     service, client = running
