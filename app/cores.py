@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, Protocol
@@ -81,7 +81,7 @@ class Cores:
                 seconds = yield partial(self._seconds, work, payloads, spread)
                 times[spread] = min(times[spread], seconds)
                 spent += seconds
-            if turn + 1 >= LEAST_TURNS and spent > MEASURING_S:
+            if turn + 1 >= LEAST_TURNS and (spent > MEASURING_S or _is_clear(times)):
                 break
         best, single = min(times, key=times.__getitem__), times[ONE_THREAD]
         return best if times[best] < WORTH_WHILE * single else ONE_THREAD, single
@@ -106,9 +106,18 @@ class Cores:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+def _is_clear(times: Mapping[Spread, float]) -> bool:
+    """Whether more threads help, or do not, by so much that another turn would hardly say otherwise."""
+    others = min((seconds for spread, seconds in times.items() if spread != ONE_THREAD), default=math.inf)
+    least, most = CLOSE
+    return not least < others / times[ONE_THREAD] < most
+
+
 MEASURED_SIZES = (8, 64, 256)
 LEAST_TURNS, MOST_TURNS, MEASURING_S = 3, 7, 0.3
 """As many as fit in the time; the shortest counts. One unlucky choice would hold until the model is loaded again."""
 WORTH_WHILE = 0.8
 """The share of one thread's time that other threads have to bring it down to: they keep others from their core."""
+CLOSE = 0.7, 1.2
+"""Shares of one thread's time between which it is measured on."""
 LONG_S = 0.03

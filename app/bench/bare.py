@@ -13,6 +13,7 @@ from torch import Tensor
 from models.classifier import Classifier, Features
 
 BATCH = 32
+CPU = torch.device("cpu")
 
 Predict = Callable[[Sequence[Any]], object]
 """What runs the model on a batch."""
@@ -48,10 +49,13 @@ def in_batches(ordered: Sequence[Any], size: int = BATCH) -> list[Sequence[Any]]
 
 
 class BareModel:
-    """A classifier's stages one after the other."""
+    """A classifier's stages one after the other; it moves to the device."""
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, device: torch.device = CPU) -> None:
         self._classifier = classifier
+        self._device = device
+        if device.type != "cpu":
+            classifier.to(device)
 
     def featurize(self, instances: Sequence[Any]) -> list[Features]:
         return [self._classifier.featurize(instance) for instance in instances]
@@ -59,9 +63,9 @@ class BareModel:
     @torch.inference_mode()
     def forward(self, features: Sequence[Features]) -> Tensor:
         """(batch, num_labels)"""
-        batch = self._classifier.collate(features)
+        batch = self._classifier.collate(features).to(self._device)
         logits: Tensor = self._classifier.label_set.head(self._classifier.encode(batch))
-        return logits
+        return logits.cpu()  # as answers go; on a GPU it waits until they are there
 
     def predict(self, instances: Sequence[Any]) -> Tensor:
         """Featurizing counted."""

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from app.terminal import Hub, fail
 
 if TYPE_CHECKING:
+    from app.bench.bare import BareModel
     from models.classifier import Classifier
 
 LEAST_INSTANCES = 64
@@ -30,6 +31,8 @@ Bulk = Annotated[int, typer.Option(min=2, help="Instances in a large request; fo
 Rounds = Annotated[int, typer.Option(min=1, help="Rounds; each measures every row once.")]
 Seconds = Annotated[float, typer.Option(min=0.1, help="Seconds for one row in one round.")]
 Threads = Annotated[int, typer.Option(min=0, help="Of the bare model, and of a server started here; 0: all cores.")]
+Device = Annotated[str, typer.Option(help="Of both: auto, cpu, cuda or cuda:N.")]
+Precision = Annotated[Literal["fp32", "bf16"], typer.Option(help="Of both; answers are held against fp32's.")]
 Serve = Annotated[
     list[str],
     typer.Option(help="An option for the server started here, say --serve=--max-batch-items=32. Repeatable."),
@@ -46,6 +49,8 @@ def bench(
     rounds: Rounds = 5,
     seconds: Seconds = 3.0,
     threads: Threads = 0,
+    device: Device = "cpu",
+    precision: Precision = "fp32",
     serve: Serve = [],  # noqa: B006 - typer reads it
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
     hub_dir: Hub = None,
@@ -64,14 +69,18 @@ def bench(
     import torch  # noqa: PLC0415
 
     from app.bench import comparison  # noqa: PLC0415
+    from app.bench.expected import expected_of  # noqa: PLC0415
     from app.cpus import available_cpus  # noqa: PLC0415
 
     torch.set_num_threads(threads or available_cpus())
     classifier, instances = _read(archive, texts, hub_dir, at_least=max(bulk, LEAST_INSTANCES))
-    options = [*serve, "--threads", str(threads), *(["--hub-dir", str(hub_dir)] if hub_dir else [])]
+    expected = expected_of(classifier, [classifier.featurize(instance) for instance in instances])
+    bare = _bare(classifier, device, precision)
+    options = ["--threads", str(threads), "--device", device, "--precision", precision, *serve]
+    options += ["--hub-dir", str(hub_dir)] if hub_dir else []
     with _server(archive, url, options) as address:
         path = f"/v1/models/{model or _name(archive)}:predict"
-        compared = comparison.Comparison(classifier, instances, address, path, seconds)
+        compared = comparison.Comparison(bare, expected, instances, address, path, seconds)
         for number in range(rounds):
             compared.closed_round(number, clients, bulk)
         for number in range(rounds):
@@ -106,6 +115,22 @@ def _read(archive: Path, texts: Any, hub: Path | None, *, at_least: int) -> tupl
     if len(instances) < at_least:
         fail(f"the texts are {len(instances)} instances; give at least {at_least}, as many as a large request holds.")
     return classifier, instances
+
+
+def _bare(classifier: Classifier, device: str, precision: str) -> BareModel:
+    from app.bench.bare import BareModel  # noqa: PLC0415
+    from app.device import choose_device  # noqa: PLC0415
+    from models.precision import FULL, PrecisionRefused, reduce_precision  # noqa: PLC0415
+
+    try:
+        chosen = choose_device(device)
+        if precision != FULL:
+            reduce_precision(classifier, precision)
+    except ValueError as error:
+        fail(str(error))
+    except PrecisionRefused as reason:
+        fail(f"the model stays in {FULL}: {reason}.")
+    return BareModel(classifier, chosen)
 
 
 @contextmanager

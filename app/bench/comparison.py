@@ -10,9 +10,8 @@ from typing import Any
 import orjson
 
 from app.bench.bare import BareModel, in_batches, latency_of, rate_of
-from app.bench.expected import Verdict, expected_of, native_answers
+from app.bench.expected import Expected, Verdict, native_answers
 from app.bench.load import Load, Outcome, Timing, measure, requests_of
-from models.classifier import Classifier
 
 BULK_CLIENTS = 4
 OPEN_SHARE = 0.7
@@ -34,13 +33,18 @@ class Row:
 
 
 class Comparison:
-    """`path` is where `url` predicts; every request is measured for `seconds` in every round."""
+    """`path` is where `url` predicts; every request is measured for `seconds` in every round.
 
-    def __init__(self, classifier: Classifier, instances: Sequence[Any], url: str, path: str, seconds: float) -> None:
-        self._bare = BareModel(classifier)
+    `expected` are the answers of the instances. `bare` is what runs beside the server.
+    """
+
+    def __init__(
+        self, bare: BareModel, expected: Expected, instances: Sequence[Any], url: str, path: str, seconds: float
+    ) -> None:
+        self._bare = bare
+        self._expected = expected
         self._instances = instances
-        self._features = self._bare.featurize(instances)
-        self._expected = expected_of(classifier, self._features)
+        self._features = bare.featurize(instances)
         self._url, self._path, self._seconds = url, path, seconds
         self._bare_rates: dict[str, list[float]] = {}
         self._alone: list[float] = []

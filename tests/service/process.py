@@ -38,7 +38,7 @@ class ServerProcess:
             except ValueError:
                 self.lines.append({"event": "not JSON", "line": line})
 
-    def _wait_for(self, event: str, seconds: float = 30) -> dict[str, Any]:
+    def _wait_for(self, event: str, seconds: float = 120) -> dict[str, Any]:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for line in list(self.lines):

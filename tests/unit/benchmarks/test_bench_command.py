@@ -69,3 +69,16 @@ def test_a_server_that_loads_nothing_is_not_served(tmp_path: Path) -> None:
     (tmp_path / "broken.tar.gz").write_bytes(b"nothing")
     with pytest.raises(NotServed), serving(tmp_path / "broken.tar.gz"):
         pass
+
+
+def test_both_sides_run_in_the_precision_that_was_asked_for(texts: Path) -> None:
+    reduced = ["--precision", "bf16", "--device", "cpu"]
+    result = CliRunner().invoke(app, ["bench", str(CHECKPOINTS / "bert_pair"), str(texts), *FEW, *reduced])
+    assert result.exit_code == 0, result.output
+    assert 0 < json.loads(result.stdout)["agreement"]["max_delta"] < 0.05
+
+
+def test_a_device_that_is_not_there_is_said(texts: Path) -> None:
+    result = CliRunner().invoke(app, ["bench", str(CHECKPOINTS / "bert_pair"), str(texts), "--device", "cuda:99"])
+    assert result.exit_code == 1
+    assert "Choose from: auto, cpu" in result.stderr
