@@ -111,7 +111,7 @@ def train(recipe: Recipe, *, seed: int = SEED, on_progress: Callable[[float], No
         classifier = untrained(recipe, vocabulary)
         if recipe.mute_unknown_words:
             mute_unknown_words(classifier)
-        examples = {split: _examples(recipe, classifier, of_split) for split, of_split in rows.items()}
+        examples = {split: examples_of(recipe, classifier, of_split) for split, of_split in rows.items()}
         fit(recipe, classifier, examples["train"], generator(seed), on_progress)
         accuracy = accuracy_of(classifier, examples["validation"])
     sizes = len(examples["train"]), len(examples["validation"])
@@ -173,7 +173,7 @@ UNKNOWN = 1
 """The index of the unknown word; 0 is padding."""
 
 
-def _examples(recipe: Recipe, classifier: ArchiveClassifier, rows: Sequence[Row]) -> list[Example]:
+def examples_of(recipe: Recipe, classifier: ArchiveClassifier, rows: Sequence[Row]) -> list[Example]:
     labels = classifier.label_set.labels
     return [Example(classifier.featurize(recipe.instance(row)), labels.index(row[recipe.label])) for row in rows]
 
