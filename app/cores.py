@@ -47,6 +47,13 @@ class Cores:
     def __init__(self, count: int) -> None:
         self.count = count
         self._threads = ThreadPoolExecutor(count, "core")
+        # OpenMP keeps threads for every thread that ever asked for several, and once there are more of them than cores
+        # they sleep between operations: whatever takes several has to ask from the same few threads.
+        self._teams = ThreadPoolExecutor(max(1, count // 2), "team")
+
+    def pool(self, spread: Spread) -> ThreadPoolExecutor | None:
+        """Where batches with several threads of torch have to run; None for others, which may run anywhere."""
+        return self._teams if spread.threads > 1 else None
 
     def measure(self, work: Runnable, payload: Any, tokens: int) -> Spreading:
         """The best spreads for a payload alone and for batches of its copies."""
@@ -89,7 +96,8 @@ class Cores:
     def _seconds(self, work: Runnable, payloads: Sequence[Any], spread: Spread) -> float:
         batches = [work.collate(payloads[part :: spread.parts]) for part in range(spread.parts)]
         started = time.perf_counter()
-        running = [self._threads.submit(run_on, spread.threads, work, batch) for batch in batches]
+        pool = self.pool(spread) or self._threads
+        running = [pool.submit(run_on, spread.threads, work, batch) for batch in batches]
         wait(running)
         seconds = time.perf_counter() - started
         for future in running:
@@ -104,6 +112,7 @@ class Cores:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._teams.shutdown(wait=False, cancel_futures=True)
 
 
 def _is_clear(times: Mapping[Spread, float]) -> bool:

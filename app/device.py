@@ -66,7 +66,8 @@ class DeviceLane:
 
     async def execute(self, batch: batches.Batch) -> Sequence[Any]:
         """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised."""
-        run = self._threads.submit(copy_context().run, self._timed, self._run, batch)
+        pool = self._trials.pool(batch.spread) or self._threads
+        run = pool.submit(copy_context().run, self._timed, self._run, batch)
         return await asyncio.wrap_future(run)
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:

@@ -35,6 +35,8 @@ class Recording:
     packed: bool = False
     spreading: Spreading = field(default_factory=Spreading)
     events: list = field(default_factory=list)
+    ran_on: list = field(default_factory=list)
+    """Threads of torch, and the thread that asked for them."""
     may_end: threading.Event = field(default_factory=threading.Event)
 
     def collate(self, payloads):
@@ -44,7 +46,7 @@ class Recording:
     def run(self, batch):
         self.events.append(("run", batch.payloads[0]))
         self.may_end.wait(5)
-        self.events.append(("threads", torch.get_num_threads()))
+        self.ran_on.append((torch.get_num_threads(), threading.get_ident()))
         return batch.payloads
 
 
@@ -96,7 +98,19 @@ async def test_a_batch_has_the_threads_it_is_given(lane):
     work.may_end.set()
     for threads in (2, 1):
         await lane.execute(batch_of(work, 0, spread=Spread(2, threads)))
-    assert [number for event, number in work.events if event == "threads"] == [2, 1]
+    assert [threads for threads, _ in work.ran_on] == [2, 1]
+
+
+async def test_what_takes_several_threads_asks_for_them_from_one(lane):
+    """Also while it is measured: each asking thread would keep threads of its own, and more than cores are slow."""
+    work = Recording()
+    work.may_end.set()
+    several = Spread(threads=2)
+    await lane.measure(work, 1, 3)
+    for number in range(4):
+        await lane.execute(batch_of(work, number))
+        await lane.execute(batch_of(work, number, spread=several))
+    assert len({thread for threads, thread in work.ran_on if threads == 2}) == 1
 
 
 async def test_a_batch_knows_when_it_began_to_run(lane):
