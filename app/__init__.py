@@ -2,7 +2,7 @@
 
 import os
 
-# Set before torch loads OpenMP. The cores have one owner, app/cores.py: no thread takes more than one unless it says so.
+# Set before torch loads OpenMP. The cores have one owner, app/cores.py: no thread takes more than one by itself.
 # Whatever was set before: that stands for every thread of the process, and once OpenMP has more of them than there are
 # cores, all of them sleep between operations.
 os.environ["OMP_NUM_THREADS"] = "1"
