@@ -78,13 +78,13 @@ def make(model: Benchmarked, folder: Path) -> Made:
     return Made(model.name, model.family, path, texts, instances, expected)
 
 
-def checkpoint(config: Mapping[str, int], path: Path) -> None:
+def checkpoint(config: Mapping[str, float], path: Path) -> None:
     """A folder that transformers opens."""
     path.mkdir()
     word_piece_tokenizer(path)
     names = dict(enumerate(f"label_{index}" for index in range(LABELS)))
     options = {"vocab_size": PIECES, "num_labels": LABELS, "id2label": names, "initializer_range": 0.05}
-    model = BertForSequenceClassification(BertConfig(**options, **config)).eval()
+    model = BertForSequenceClassification(BertConfig(**{**options, **config})).eval()
     model.save_pretrained(path)
     spread(load_classifier(path), "texts", lambda weight, bias: _set(model.classifier, weight, bias))
     model.save_pretrained(path)
