@@ -28,7 +28,7 @@ from app.bench.serving import predict_path, serving
 from app.schemas import parse_predict
 from app.wire import parse_json
 from benchmarks.models import MODELS, Made, make
-from benchmarks.report import COLOURS
+from benchmarks.report import COLOURS, row_of
 from benchmarks.run import RESULTS
 from models.classifier import Classifier, Features, probabilities
 from models.loading import load_classifier
@@ -148,10 +148,6 @@ def table(budgets: Sequence[Budget]) -> str:
         figures = [f"{served.cpu:.0f}", f"{served.rate:.0f}", f"{served.batch:.1f}"]
         lines.append(row_of([one.model, *times, *figures, f"{served.padding:.2f}", f"{served.queued:.1f}"]))
     return "\n".join(lines)
-
-
-def row_of(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def draw(path: Path, budgets: Sequence[Budget]) -> None:

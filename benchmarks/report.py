@@ -81,8 +81,8 @@ def loops_table(medians: Medians) -> str:
     if not medians.loops:
         return ""
     rows = medians.rows_of(medians.loops)
-    lines = [_row(["instances/s, no server", *rows]), _row(["---"] * (len(rows) + 1))]
-    lines += [_row([name, *(_number(medians.rate(name, row)) for row in rows)]) for name in medians.loops]
+    lines = [row_of(["instances/s, no server", *rows]), row_of(["---"] * (len(rows) + 1))]
+    lines += [row_of([name, *(_number(medians.rate(name, row)) for row in rows)]) for name in medians.loops]
     return "\n".join(lines)
 
 
@@ -98,7 +98,7 @@ def servers_table(medians: Medians) -> str:
         "rounds",
         "",
     ]
-    lines = [_row(heads), _row(["---"] * len(heads))]
+    lines = [row_of(heads), row_of(["---"] * len(heads))]
     for name in medians.servers:
         limit = medians.limit
         cpus = [cpu for clients in CLIENTS if (cpu := medians.median(name, clients, "cpu")) is not None]
@@ -115,7 +115,7 @@ def servers_table(medians: Medians) -> str:
             str(medians.rounds(name)),
             medians.remarks(name),
         ]
-        lines.append(_row(cells))
+        lines.append(row_of(cells))
     return "\n".join(lines)
 
 
@@ -128,7 +128,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.0f}"
 
 
-def _row(cells: Sequence[str]) -> str:
+def row_of(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

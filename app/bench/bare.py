@@ -54,8 +54,7 @@ class BareModel:
     def __init__(self, classifier: Classifier, device: torch.device = CPU) -> None:
         self._classifier = classifier
         self._device = device
-        if device.type != "cpu":
-            classifier.to(device)
+        classifier.to(device)
 
     def featurize(self, instances: Sequence[Any]) -> list[Features]:
         return [self._classifier.featurize(instance) for instance in instances]

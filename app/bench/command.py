@@ -49,7 +49,7 @@ def bench(
     rounds: Rounds = 5,
     seconds: Seconds = 3.0,
     threads: Threads = 0,
-    device: Device = "cpu",
+    device: Device = "auto",
     precision: Precision = "fp32",
     serve: Serve = [],  # noqa: B006 - typer reads it
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,

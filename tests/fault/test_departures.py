@@ -17,7 +17,7 @@ from tests.fault.metrics import sample
 from tests.service.process import ServerProcess, running
 from tests.service.tiny import write_tiny
 
-pytestmark = [pytest.mark.anyio, pytest.mark.clock]
+pytestmark = pytest.mark.anyio
 
 PREDICT = "/v1/models/mood:predict"
 CLIENTS = 200
@@ -34,6 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield process
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("told", ["parameter", "header"])
 @pytest.mark.parametrize("verb", ["predict", "explain"])
 async def test_deadlines_are_kept_while_a_slow_batch_runs(server: ServerProcess, verb: str, told: str) -> None:
@@ -65,6 +66,7 @@ def test_a_deadline_that_is_none_is_refused(server: ServerProcess, value: str) -
         assert "X-Request-Timeout-Ms" in answer.json()["detail"]
 
 
+@pytest.mark.clock
 async def test_a_header_bounds_what_the_body_allows(server: ServerProcess) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
         started = time.monotonic()
@@ -74,6 +76,7 @@ async def test_a_header_bounds_what_the_body_allows(server: ServerProcess) -> No
         assert time.monotonic() - started < 0.5
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("leave", ["close", "reset"])
 @pytest.mark.parametrize("verb", ["predict", "explain"])
 async def test_of_clients_that_vanish_nothing_reaches_the_device(server: ServerProcess, verb: str, leave: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,16 @@ from benchmarks.models import MODELS, make
 from models.loading import load_classifier
 
 pytestmark = pytest.mark.clock
+
+
+@pytest.fixture(autouse=True)
+def every_core() -> Iterator[None]:
+    """For the bare model; the tests after this one have the threads of before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(available_cpus())
+    yield
+    torch.set_num_threads(threads)
+
 
 CLIENTS, BULK, SECONDS, ROUNDS = 32, 64, 0.6, 2
 
@@ -30,7 +41,6 @@ def test_a_server_keeps_its_share_of_the_bare_model(
     name: str, one_text: float, many_texts: float, tmp_path: Path
 ) -> None:
     made = make(MODELS[name], tmp_path)
-    torch.set_num_threads(available_cpus())
     bare = BareModel(load_classifier(made.path))
     with serving(made.path) as server:
         path = predict_path(made.path)

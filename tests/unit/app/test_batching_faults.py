@@ -235,7 +235,6 @@ async def test_a_failing_observer_harms_nobody():
         assert await asyncio.wait_for(batcher.submit(Doubling(), [number], tokens(5)), 1) == [2 * number]
 
 
-@pytest.mark.clock
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_storm_of_faults_and_cancellations_leaves_nothing_behind(seed):
     """Every request ends as an answer, its own poison, a refusal or its own cancellation; then the queues are empty."""

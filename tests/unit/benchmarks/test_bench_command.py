@@ -71,7 +71,7 @@ def test_a_server_that_loads_nothing_is_not_served(tmp_path: Path) -> None:
         pass
 
 
-def test_both_sides_run_in_the_precision_that_was_asked_for(texts: Path) -> None:
+def test_answers_in_fewer_bits_are_held_against_full_ones(texts: Path) -> None:
     reduced = ["--precision", "bf16", "--device", "cpu"]
     result = CliRunner().invoke(app, ["bench", str(CHECKPOINTS / "bert_pair"), str(texts), *FEW, *reduced])
     assert result.exit_code == 0, result.output
