@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from app.catalog import Catalog, Entry
 from app.errors import ModelLoading, UnknownModel
+from app.memory import give_back_freed_memory
 from app.served import ServedModel
 from app.service import Service
 from app.store import model_paths
@@ -75,7 +76,9 @@ class Repository:
     def _release(self, canary: Canary) -> None:
         """A classifier's garbage is in cycles: cheap to collect, but for what was frozen at the start."""
         gc.collect()
-        asyncio.get_running_loop().call_later(RUNNING_REQUESTS_S, _thaw, canary)
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, give_back_freed_memory)
+        loop.call_later(RUNNING_REQUESTS_S, _thaw, canary)
 
     async def _to_its_end(self, change: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(change)
@@ -103,3 +106,4 @@ def _thaw(canary: Canary) -> None:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+    asyncio.get_running_loop().run_in_executor(None, give_back_freed_memory)

@@ -17,6 +17,7 @@ from app.device import DeviceLane, choose_device
 from app.errors import DeviceLost, ShuttingDown
 from app.featurizer import Featurizer
 from app.label_store import LabelStore
+from app.memory import keep_freed_memory
 from app.metrics import Metrics, StateCollector
 from app.selection import BatchLimits
 from app.settings import Settings
@@ -80,6 +81,7 @@ class Service:
 
     def start(self) -> asyncio.Task[None]:
         """Load the store while the server already answers its probes; the task ends when that is done."""
+        keep_freed_memory()
         self._loading = asyncio.create_task(self._load_store())
         self._watching = asyncio.create_task(watch_loop(self.metrics.loop_lag.observe))
         return self._loading

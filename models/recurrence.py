@@ -7,7 +7,9 @@ step before is computed for all steps at once; where the rows are points of line
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +29,7 @@ class Layer(NamedTuple):
     input_weight: Tensor
     input_bias: Tensor
     state_weight: Tensor
+    weight_back: Tensor
     state_bias: Tensor
 
     @classmethod
@@ -36,7 +39,7 @@ class Layer(NamedTuple):
         def stacked(name: str) -> Tensor:
             return torch.stack([getattr(layers, name + suffix) for suffix in suffixes])
 
-        input_weight, state_weight = stacked("weight_ih"), stacked("weight_hh").transpose(1, 2).contiguous()
+        input_weight, weight_back = stacked("weight_ih"), stacked("weight_hh")
         if layers.bias:
             input_bias, state_bias = stacked("bias_ih"), stacked("bias_hh")
         else:
@@ -44,14 +47,29 @@ class Layer(NamedTuple):
         cell = CELLS[layers.mode]
         early = input_bias.size(1) - cell.late_gates * layers.hidden_size
         input_bias = torch.cat([input_bias[:, :early] + state_bias[:, :early], input_bias[:, early:]], dim=1)
-        return cls(cell, input_weight, input_bias, state_weight, state_bias[:, early:].unsqueeze(1))
+        state_weight = weight_back.transpose(1, 2).contiguous()  # (directions, hidden, gates * hidden)
+        return cls(cell, input_weight, input_bias, state_weight, weight_back, state_bias[:, early:].unsqueeze(1))
 
-    def project(self, texts: Tensor, turned: Tensor, *, biased: bool = True) -> Tensor:
+    def project(self, texts: Tensor, turned: Tensor | None, *, biased: bool = True) -> Tensor:
         """What the input adds to the gates: (time, rows, input) -> (time, directions, rows, gates * hidden)."""
-        ways = [texts, _Turn.apply(texts, turned)] if len(self.input_weight) > 1 else [texts]
+        texts = texts.contiguous()  # or each step is multiplied apart
+        ways = [texts, _turn(texts, turned)] if len(self.input_weight) > 1 else [texts]
         biases = self.input_bias if biased else [None] * len(ways)
         projected = [functional.linear(*one) for one in zip(ways, self.input_weight, biases, strict=True)]
         return torch.stack(projected, dim=1)
+
+
+_LAYERS: WeakKeyDictionary[nn.RNNBase, tuple[object, Sequence[Layer]]] = WeakKeyDictionary()
+
+
+def layers_of(layers: nn.RNNBase) -> Sequence[Layer]:
+    """From the first to the last; made once, and again when the weights are others."""
+    weights = [(weight.data_ptr(), weight._version) for weight in layers.parameters()]
+    known, found = _LAYERS.get(layers, (None, ()))
+    if known != weights:
+        found = [Layer.of(layers, number) for number in range(layers.num_layers)]
+        _LAYERS[layers] = weights, found
+    return found
 
 
 class _Run(Function):
@@ -74,7 +92,7 @@ class _Run(Function):
     @once_differentiable
     def backward(ctx: Any, found: Tensor) -> tuple[Tensor | None, ...]:
         slopes = Slopes(found, ctx.last)
-        return ctx.layer.cell.backward(slopes, ctx.inputs, ctx.layer.state_weight, *ctx.saved_tensors), *[None] * 4
+        return ctx.layer.cell.backward(slopes, ctx.inputs, ctx.layer.weight_back, *ctx.saved_tensors), *[None] * 4
 
 
 class _Turn(Function):
@@ -92,11 +110,22 @@ class _Turn(Function):
         return slopes.gather(0, turned.unsqueeze(-1).expand_as(slopes)), None
 
 
-def _turned(lengths: Tensor, time: int) -> Tensor:
-    """Where each text's steps are once it is turned within its own length: (rows,) -> (time, rows).
+def _turn(texts: Tensor, turned: Tensor | None) -> Tensor:
+    """Each text of (time, rows, dim) in reverse, as `_turned` says."""
+    if turned is None:
+        return texts.flip(0)
+    there: Tensor = _Turn.apply(texts, turned)
+    return there
+
+
+def _turned(lengths: Tensor, time: int) -> Tensor | None:
+    """Where each text's steps are once it is turned within its own length: (rows,) -> (time, rows); None where all are
+    of the same length.
 
     Padding comes last either way, and nothing needs a mask.
     """
+    if not (lengths < time).any():
+        return None
     steps = torch.arange(time, device=lengths.device).unsqueeze(1)
     turned = lengths.unsqueeze(0) - 1 - steps
     return torch.where(turned < 0, steps, turned)
@@ -112,8 +141,9 @@ def all_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
     """(batch, time, input), (batch,) -> those of the last layer (batch, time, directions * hidden), zero beyond the
     lengths."""
     time = inputs.size(1)
-    texts = _side_by_side(_run(layers, inputs, lengths), _turned(lengths, time))
-    if (lengths < time).any():
+    turned = _turned(lengths, time)
+    texts = _side_by_side(_run(layers, inputs, lengths), turned)
+    if turned is not None:
         within = torch.arange(time, device=inputs.device).unsqueeze(1) < lengths
         texts = texts * within.unsqueeze(-1)
     return texts.transpose(0, 1)
@@ -128,13 +158,12 @@ def final_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
 
 def _run(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor, last: Tensor | None = None) -> Tensor:
     """States of the last layer (time, directions, batch, hidden), or with `last` its final ones."""
-    top = layers.num_layers - 1
-    states: Tensor = _first_layer(Layer.of(layers, 0), inputs, lengths, None if top else last)
+    first, *others = layers_of(layers)
+    states: Tensor = _first_layer(first, inputs, lengths, None if others else last)
     turned = _turned(lengths, inputs.size(1))
-    for number in range(1, layers.num_layers):
-        layer = Layer.of(layers, number)
+    for layer in others:
         projected = layer.project(_side_by_side(states, turned), turned)
-        states = _Run.apply(projected, None, None, layer, last if number == top else None)
+        states = _Run.apply(projected, None, None, layer, last if layer is others[-1] else None)
     return states
 
 
@@ -154,8 +183,8 @@ def _first_layer(layer: Layer, inputs: Tensor, lengths: Tensor, last: Tensor | N
     return _Run.apply(from_start, along, line.alphas[..., None, None], layer, last)
 
 
-def _side_by_side(states: Tensor, turned: Tensor) -> Tensor:
+def _side_by_side(states: Tensor, turned: Tensor | None) -> Tensor:
     """Both directions in the order of the text: (time, directions, batch, hidden) -> (time, batch, directions *
     hidden)."""
     ways = states.unbind(1)
-    return torch.cat([ways[0], *(_Turn.apply(way, turned) for way in ways[1:])], dim=-1)
+    return torch.cat([ways[0], *(_turn(way, turned) for way in ways[1:])], dim=-1)

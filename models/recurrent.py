@@ -67,6 +67,8 @@ class _Recurrent(nn.Module):
             return outputs.masked_fill(_per_row(lengths == 0, outputs), 0.0)
         nothing = lengths == 0
         runs = mask[:, 0].bool() & ~nothing
+        if runs.all():
+            return outputs
         instead = torch.full_like(lengths, math.nan, dtype=outputs.dtype).masked_fill(nothing, self.empty)
         return torch.where(_per_row(runs, outputs), outputs, _per_row(instead, outputs))
 
