@@ -9,6 +9,7 @@ times; never an instance, nor the words of an error, which may quote one.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,12 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -33,8 +35,12 @@ from app.middleware import UNMATCHED, route_template
 from app.settings import Settings
 from app.stages import TIMED
 
+log = structlog.get_logger(__name__)
+
 TRACES_PATH = "/v1/traces"
 EXPORT_TIMEOUT_S = 3
+LAST_EXPORTS_S = 2
+"""At the end: after that long no further batch of spans is sent."""
 TRACEPARENT = b"traceparent"
 W3C = TraceContextTextMapPropagator()
 
@@ -66,18 +72,30 @@ def ended(span: Span) -> Iterator[None]:
         span.end()
 
 
+class Exporter(OTLPSpanExporter):
+    """The queue may hold several batches at the end, and each may wait for a collector that is gone."""
+
+    gives_up_at = math.inf
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if time.monotonic() < self.gives_up_at:
+            return super().export(spans)
+        log.warning("spans not sent: the collector does not answer", spans=len(spans))
+        return SpanExportResult.FAILURE
+
+
 class Tracing:
     """What makes traces and sends them."""
 
     def __init__(self, settings: Settings) -> None:
         names = {SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", "vitrine"), SERVICE_VERSION: version("vitrine")}
-        exporter = OTLPSpanExporter(endpoint=_traces_url(str(settings.otlp_endpoint)), timeout=EXPORT_TIMEOUT_S)
+        self._exporter = Exporter(endpoint=_traces_url(str(settings.otlp_endpoint)), timeout=EXPORT_TIMEOUT_S)
         self._provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
             resource=Resource.create(names),
             shutdown_on_exit=False,
         )
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self.tracer = self._provider.get_tracer("vitrine")
 
     def traced(self, execute: Execute) -> Execute:
@@ -126,6 +144,7 @@ class Tracing:
 
     def close(self) -> None:
         """Sends what is left; gives up after a few seconds where nobody takes it."""
+        self._exporter.gives_up_at = time.monotonic() + LAST_EXPORTS_S
         self._provider.shutdown()
 
 
