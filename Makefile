@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-otel clients ray serve test test-browser test-conformance test-fault soak test-ray lint bench docs lock clean
+.PHONY: help install install-dev install-otel clients ray serve test test-browser test-conformance test-fault fuzz soak test-ray lint bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ test-conformance: install-dev clients ## other people's clients, the originals' 
 test-fault: install-dev ## the tests that cause faults, the long ones too (minutes)
 	@echo "==> causing faults"
 	@$(BIN)/python -m pytest tests/fault -m fault
+
+fuzz: install-dev ## a coverage-guided fuzzer for FUZZ_SECONDS (600) on the parsers and featurizers
+	@echo "==> looking for what breaks them"
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/fault/test_fuzzing.py
 
 soak: install-dev ## mixed traffic for SOAK_MINUTES (30): nothing may grow, no answer may change
 	@echo "==> everything at once"
