@@ -68,7 +68,7 @@ def build_pipeline(archive: Archive) -> ArchiveClassifier:
     model = build_model(config, vocabulary_from_files(archive.vocabulary))
     load_weights(archive.name, model, renamed_weights(archive.weights, config.version.renamed))
     head = model.head
-    return ArchiveClassifier(
+    classifier = ArchiveClassifier(
         reader=HeadReader(head),
         indexer=head.backbone.featurizer.indexer,
         model=model,
@@ -77,6 +77,8 @@ def build_pipeline(archive: Archive) -> ArchiveClassifier:
         requirements=_requirements(head),
         multilabel=head.multilabel,
     )
+    classifier.configuration = section
+    return classifier
 
 
 def build_model(config: PipelineConfiguration, vocabulary: Vocabulary) -> PipelineModel:

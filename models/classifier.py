@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -129,6 +130,8 @@ class Classifier(ABC):
     """The layers that may compute in fewer bits."""
     packed: bool = False
     """True where nothing is computed for padding: texts of any lengths go well together."""
+    configuration: Mapping[str, Any] = MappingProxyType({})
+    """The pipeline as biome.text's archives describe it; nothing for others."""
     own_methods: Sequence[str] = ()
     """The methods by which the library that wrote it explains it."""
 

@@ -1,4 +1,5 @@
-"""biome.text's `serve`: POST /predict with the head's inputs or a batch of them, GET /_status; of 1.0 POST /explain."""
+"""biome.text's `serve`: POST /predict with the head's inputs or a batch of them, GET /config, GET /_status; of 1.0 POST
+/explain."""
 
 from __future__ import annotations
 
@@ -81,6 +82,17 @@ def biome_router(service: Service) -> APIRouter:
                     for name, part in by_input
                 }
             }
+
+    @router.get("/config", operation_id="compat_config", responses=problems(404, 422, 500, 503))
+    async def config(request: Request) -> dict[str, Any]:
+        """The pipeline as its archive describes it, with the labels that answer now."""
+        served = meant(service, request)
+        described = served.classifier.configuration
+        if not described:
+            raise InvalidParameters(
+                f"{served.name} is no pipeline of biome.text 1.0 - 3.3: see /v1/models/{served.name}."
+            )
+        return {**described, "head": described["head"] | {"labels": list(served.label_set.labels)}}
 
     @router.get("/_status", operation_id="compat_status", responses=problems(500))
     async def status() -> dict[str, bool]:

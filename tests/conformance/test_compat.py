@@ -191,3 +191,9 @@ def test_which_model_has_to_be_said_where_there_are_several(tmp_path: Path) -> N
         assert "mood" in answer.json()["error"]
         assert client.post("/predict?model=mood", json={"text": "a"}).json()["label"]
         assert client.get("/_status").status_code == 404
+
+
+def test_only_pipelines_have_a_configuration(biome: httpx.Client) -> None:
+    answer = biome.get("/config", params={"model": "business-names"})
+    assert answer.status_code == 422
+    assert "/v1/models/business-names" in answer.json()["detail"]

@@ -72,7 +72,7 @@ def test_migrating_from_allennlp_server(allennlp_server: ServerProcess) -> None:
 def test_migrating_from_biome_serve(server: ServerProcess) -> None:
     ((language, code),) = blocks("migrate.md", "From biome.text's `serve`")
     printed = run(language, code, server)
-    assert all(key in printed for key in ('"attributions"', '"tokens"', '{"ok":true}'))
+    assert all(key in printed for key in ('"attributions"', '"tokens"', '"features"', '{"ok":true}'))
 
 
 def test_the_options_of_the_page_exist() -> None:
