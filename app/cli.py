@@ -61,7 +61,7 @@ def make_demo_when_empty(store: Path) -> None:
 
     store.mkdir(parents=True, exist_ok=True)
     if not model_paths(store):
-        from app.demo.training import make_demo_store  # noqa: PLC0415
+        from app.demo.store import make_demo_store  # noqa: PLC0415
 
         make_demo_store(store)
 
@@ -71,7 +71,7 @@ def demo(
     store: Annotated[Path, typer.Option(envvar="VITRINE_STORE", help="Where to put them.")] = Path("store"),
 ) -> None:
     """Train the demo models and put them into a store."""
-    from app.demo.training import make_demo_store  # noqa: PLC0415
+    from app.demo.store import make_demo_store  # noqa: PLC0415
 
     store.mkdir(parents=True, exist_ok=True)
     make_demo_store(store)

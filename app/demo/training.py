@@ -1,4 +1,4 @@
-"""Trains the demo models and writes them as archives: an Adam loop over what serving itself featurizes and collates."""
+"""Trains a demo model: an Adam loop over what serving itself featurizes and collates."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from torch import Tensor, nn
 
 from app.demo.corpora.rows import SPLITS, Split, generator
 from app.demo.datasets import load_rows
 from app.demo.libraries import library_of
-from app.demo.recipes import RECIPES, Recipe, Row
+from app.demo.recipes import Recipe, Row
 from models.archive import SUFFIX, write_archive
 from models.archive_classifier import ArchiveClassifier
 from models.classifier import Features
@@ -59,46 +55,10 @@ class Trained:
     classifier: ArchiveClassifier
     result: Result
 
-    def write(self, store: Path) -> None:
-        path = store / f"{self.recipe.name}{SUFFIX}"
+    def write(self, folder: Path) -> Path:
+        path = folder / f"{self.recipe.name}{SUFFIX}"
         write_archive(path, self.recipe.config, self.classifier.model.state_dict(), self.vocabulary)
-
-
-def make_demo_store(
-    store: Path, *, console: Console | None = None, seed: int = SEED, recipes: Sequence[Recipe] = RECIPES
-) -> list[Result]:
-    """Trains every demo model and writes `<name>.tar.gz` files into `store`, which is made where it is missing.
-
-    Nothing is written before all are trained: an interrupted run leaves the store as it was.
-    """
-    console = console or Console(stderr=True)
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
-    trained = []
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as progress:
-        tasks = {recipe.name: progress.add_task(recipe.name, total=recipe.epochs, start=False) for recipe in recipes}
-        for recipe in recipes:
-            task = tasks[recipe.name]
-            progress.start_task(task)
-            trained.append(train(recipe, seed=seed, on_progress=partial(progress.advance, task)))
-            if not console.is_terminal:
-                result = trained[-1].result
-                console.print(f"trained {result.name} in {result.seconds:.0f} s: accuracy {result.accuracy:.1%}")
-    store.mkdir(parents=True, exist_ok=True)
-    for one in trained:
-        one.write(store)
-    results = [one.result for one in trained]
-    console.print(as_table(results))
-    return results
-
-
-def as_table(results: Sequence[Result]) -> Table:
-    table = Table("model", title="demo models", caption="accuracy on validation rows, which were not trained on")
-    for heading in ("train", "validation", "accuracy", "seconds"):
-        table.add_column(heading, justify="right")
-    for one in results:
-        numbers = (one.train_size, one.validation_size, f"{one.accuracy:.1%}", f"{one.seconds:.1f}")
-        table.add_row(one.name, *map(str, numbers))
-    return table
+        return path
 
 
 def train(recipe: Recipe, *, seed: int = SEED, on_progress: Callable[[float], None] = lambda _: None) -> Trained:

@@ -10,12 +10,12 @@ from rich.console import Console
 from app.demo.corpora.rows import generator
 from app.demo.datasets import load_rows
 from app.demo.recipes import RECIPES
+from app.demo.store import make_demo_store
 from app.demo.training import (
     bucketed,
     build_vocabulary,
     examples_of,
     fit,
-    make_demo_store,
     one_thread,
     train,
     untrained,
