@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 RESIDENT = Path("/proc/self/statm")
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -29,26 +30,29 @@ def _limit(file: Path) -> int:
         return sys.maxsize
 
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """Of mallopt(3)."""
-KEPT_BYTES, APART_BYTES = 256 << 20, 64 << 20
+KEPT_BYTES, KEPT_BY_THREADS, APART_BYTES = 256 << 20, 64 << 20, 32 << 20
 
 
 def keep_freed_memory() -> None:
-    """Freed memory stays with the process, up to KEPT_BYTES for each thread that takes some.
+    """Freed memory stays with the process: up to KEPT_BYTES, and some KEPT_BY_THREADS for each thread that takes some.
 
     glibc hands large blocks back at once. Each batch then gets its tensors from the kernel again, which clears them
-    page by page: a quarter of the time of a recurrent classifier's explanations. What is larger than APART_BYTES comes
-    and goes alone as before. Does nothing with another C library.
+    page by page (docs/performance.md). What is larger than APART_BYTES, the most that mallopt takes, comes and goes
+    alone as before. Does nothing with another C library.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:
-        mallopt(M_MMAP_THRESHOLD, APART_BYTES)
+    mallopt = _of_libc("mallopt")
+    if mallopt and mallopt(M_MMAP_THRESHOLD, APART_BYTES):
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_TOP_PAD, KEPT_BY_THREADS)
 
 
 def give_back_freed_memory() -> None:
     """What no model needs any more, to the system."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim:
+    if trim := _of_libc("malloc_trim"):
         trim(0)
+
+
+def _of_libc(name: str) -> Any:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -80,7 +80,7 @@ class Exporter(OTLPSpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         if time.monotonic() < self.gives_up_at:
             return super().export(spans)
-        log.warning("spans not sent: the collector does not answer", spans=len(spans))
+        log.warning("spans not sent in time", spans=len(spans))
         return SpanExportResult.FAILURE
 
 

@@ -68,7 +68,7 @@ def run_seq2vec(encoder: Any, inputs: Tensor, mask: Tensor, extent: Tensor | Non
     Shapes: inputs (batch, [texts,] length, dim), mask (batch, [texts,] length), extent (batch, [texts]).
     """
     module = encoder._module if isinstance(encoder, TimeDistributed) else encoder
-    if isinstance(encoder, BagOfEmbeddingsEncoder) and inputs.requires_grad and mask.all():
+    if isinstance(encoder, BagOfEmbeddingsEncoder) and inputs.requires_grad and mask.numel() and mask.all():
         return encoder(inputs)  # without a copy for a mask that takes nothing away
     if extent is None or not isinstance(module, ExtentCnnEncoder):
         return encoder(inputs, mask=mask)

@@ -142,7 +142,7 @@ def all_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
     lengths."""
     time = inputs.size(1)
     turned = _turned(lengths, time)
-    texts = _side_by_side(_run(layers, inputs, lengths), turned)
+    texts = _side_by_side(_run(layers, inputs, lengths, turned), turned)
     if turned is not None:
         within = torch.arange(time, device=inputs.device).unsqueeze(1) < lengths
         texts = texts * within.unsqueeze(-1)
@@ -151,30 +151,31 @@ def all_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
 
 def final_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
     """(batch, time, input), (batch,) of at least 1 -> (batch, directions * hidden) of the last layer."""
-    states = _run(layers, inputs, lengths, last=lengths - 1)
+    states = _run(layers, inputs, lengths, _turned(lengths, inputs.size(1)), last=lengths - 1)
     # (directions, batch, hidden) -> (batch, directions * hidden)
     return states.transpose(0, 1).flatten(1)
 
 
-def _run(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor, last: Tensor | None = None) -> Tensor:
+def _run(
+    layers: nn.RNNBase, inputs: Tensor, lengths: Tensor, turned: Tensor | None, last: Tensor | None = None
+) -> Tensor:
     """States of the last layer (time, directions, batch, hidden), or with `last` its final ones."""
     first, *others = layers_of(layers)
-    states: Tensor = _first_layer(first, inputs, lengths, None if others else last)
-    turned = _turned(lengths, inputs.size(1))
+    states: Tensor = _first_layer(first, inputs, lengths, turned, None if others else last)
     for layer in others:
         projected = layer.project(_side_by_side(states, turned), turned)
         states = _Run.apply(projected, None, None, layer, last if layer is others[-1] else None)
     return states
 
 
-def _first_layer(layer: Layer, inputs: Tensor, lengths: Tensor, last: Tensor | None) -> Any:
+def _first_layer(layer: Layer, inputs: Tensor, lengths: Tensor, turned: Tensor | None, last: Tensor | None) -> Any:
     line = line_of(inputs)
     # (batch, time, input) -> (time, batch, input)
     if line is None:
-        projected = layer.project(inputs.transpose(0, 1), _turned(lengths, inputs.size(1)))
-        return _Run.apply(projected, None, None, layer, last)
+        return _Run.apply(layer.project(inputs.transpose(0, 1), turned), None, None, layer, last)
     start, way = (end.transpose(0, 1) for end in line.ends())
-    turned = _turned(line.once(lengths), inputs.size(1))
+    if turned is not None:
+        turned = _turned(line.once(lengths), inputs.size(1))
     # (time, directions, lines * texts, gates) -> (time, directions, lines, 1, texts, gates)
     apart = (len(line.alphas), 1, line.texts)
     from_start = layer.project(start, turned).unflatten(2, apart)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from multiprocessing.queues import SimpleQueue
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -18,10 +19,17 @@ from typing import NamedTuple
 from app.cpus import available_cpus
 from app.demo.recipes import Recipe
 from app.demo.training import Result, train
+from app.memory import host_memory
+
+WORKER_BYTES = 1 << 30
+"""What a worker may need, with torch and all."""
 
 Told = Callable[[str, float], None]
 """Takes the name of a recipe, and how many of its epochs were done since the last call."""
-Messages = SimpleQueue[tuple[str, float] | None]
+
+
+Work = tuple["Synchronized[int]", Sequence[Recipe], int]
+"""Whose turn it is, the recipes, and the seed."""
 
 
 class Written(NamedTuple):
@@ -29,22 +37,66 @@ class Written(NamedTuple):
     archive: bytes
 
 
+class Progress(NamedTuple):
+    name: str
+    epochs: float
+
+
 def train_all(recipes: Sequence[Recipe], seed: int, told: Told) -> Iterator[Written]:
-    """In the order of the recipes, each as soon as it and those before it are trained. What one raises ends all."""
-    workers = min(available_cpus(), len(recipes))
+    """Each as soon as it is trained.
+
+    What one raises ends all, and so does a worker that is killed: ChildProcessError.
+    """
+    workers = _workers(len(recipes))
     if workers == 1:
         yield from (_written(recipe, seed, told) for recipe in recipes)
         return
     processes = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads as they stand
-    with (
-        _heard(processes.SimpleQueue(), told) as messages,
-        ProcessPoolExecutor(workers, processes, _begin, (messages,)) as pool,
-    ):
-        futures = [pool.submit(_in_worker, recipe, seed) for recipe in recipes]
-        try:
-            yield from (future.result() for future in futures)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    turn = processes.Value("i", 0)
+    running = dict(_started(processes, workers, (turn, recipes, seed)))
+    try:
+        while running:
+            for pipe in wait(list(running)):
+                assert isinstance(pipe, Connection)
+                try:
+                    message = pipe.recv()
+                except EOFError:
+                    _ended(running.pop(pipe))
+                    continue
+                if isinstance(message, Exception):
+                    raise message
+                if isinstance(message, Written):
+                    yield message
+                else:
+                    told(*message)
+    finally:
+        for process in running.values():
+            process.kill()
+            process.join()
+
+
+def _workers(recipes: int) -> int:
+    room = host_memory().get("total", sys.maxsize) // WORKER_BYTES
+    return max(1, min(available_cpus(), room, recipes))
+
+
+def _started(processes: SpawnContext, workers: int, work: Work) -> Iterator[tuple[Connection, SpawnProcess]]:
+    """Workers, each with the pipe that it speaks through."""
+    for _ in range(workers):
+        ours, theirs = processes.Pipe(duplex=False)
+        process = processes.Process(target=_work, args=(theirs, *work), daemon=True)
+        process.start()
+        theirs.close()
+        yield ours, process
+
+
+def _ended(process: SpawnProcess) -> None:
+    process.join()
+    if process.exitcode:
+        raise ChildProcessError(
+            f"A process that trained demo models was ended from outside ({process.exitcode}). "
+            "Where memory is short, allow more, or let it use one core: taskset -c 0 vitrine demo."
+        )
 
 
 def _written(recipe: Recipe, seed: int, told: Told) -> Written:
@@ -54,39 +106,25 @@ def _written(recipe: Recipe, seed: int, told: Told) -> Written:
         return Written(trained.result, path.read_bytes())
 
 
-@contextmanager
-def _heard(messages: Messages, told: Told) -> Iterator[Messages]:
-    """Passes on what workers say; None ends it."""
-
-    def listen() -> None:
-        while message := messages.get():
-            told(*message)
-
-    listener = threading.Thread(target=listen, name="demo-progress", daemon=True)
-    listener.start()
+def _work(pipe: Connection, turn: Synchronized[int], recipes: Sequence[Recipe], seed: int) -> None:
+    """A worker: takes the next recipe until there is none, or until the process that started it has gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C the parent thinks for all
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        yield messages
-    finally:
-        messages.put(None)
-        listener.join()
+        while (index := _next(turn)) < len(recipes):
+            pipe.send(_written(recipes[index], seed, lambda name, epochs: pipe.send(Progress(name, epochs))))
+    except Exception as error:  # noqa: BLE001 - it is raised where the caller is
+        pipe.send(error)
 
 
-_worker: dict[str, Messages] = {}
+def _next(turn: Synchronized[int]) -> int:
+    with turn.get_lock():
+        turn.value += 1
+        return turn.value - 1
 
 
-def _begin(messages: Messages) -> None:
-    """In a new worker. It ends when it is interrupted, and with the process that started it however that ends."""
-    _worker["messages"] = messages
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def _in_worker(recipe: Recipe, seed: int) -> Written:
-    return _written(recipe, seed, lambda name, epochs: _worker["messages"].put((name, epochs)))
+    parent.join()
+    os._exit(1)

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app.demo.recipes import RECIPES, Recipe
-from app.demo.side_by_side import train_all
+from app.demo.side_by_side import Written, train_all
 from app.demo.training import SEED, Result
 from models.archive import SUFFIX, written_whole
 
@@ -24,7 +24,7 @@ def make_demo_store(
     """
     console = console or Console(stderr=True)
     columns = (TextColumn("{task.description:<16}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
-    archives, results = {}, []
+    written: dict[str, Written] = {}
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as progress:
         tasks = {recipe.name: progress.add_task(recipe.name, total=recipe.epochs, start=False) for recipe in recipes}
 
@@ -32,15 +32,16 @@ def make_demo_store(
             progress.start_task(tasks[name])
             progress.advance(tasks[name], epochs)
 
-        for result, archive in train_all(recipes, seed, told):
-            results.append(result)
-            archives[result.name] = archive
+        for one in train_all(recipes, seed, told):
+            result = one.result
+            written[result.name] = one
             if not console.is_terminal:
                 console.print(f"trained {result.name} in {result.seconds:.0f} s: accuracy {result.accuracy:.1%}")
     store.mkdir(parents=True, exist_ok=True)
-    for name, archive in archives.items():
+    for name, one in written.items():
         with written_whole(store / f"{name}{SUFFIX}") as temporary:
-            temporary.write_bytes(archive)
+            temporary.write_bytes(one.archive)
+    results = [written[recipe.name].result for recipe in recipes]
     console.print(as_table(results))
     return results
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kills the service of a running `docker compose` as the kernel would, and waits until it is back and ready by itself.
 #
-#     sudo deploy/docker/kill_drill.sh      # BASE_URL where it is not http://127.0.0.1:8000
+#     sudo deploy/docker/kill_drill.sh      # BASE_URL=... where it is not http://127.0.0.1:8000
 set -euo pipefail
 
 url=${BASE_URL:-http://127.0.0.1:8000}
@@ -12,7 +12,8 @@ ready() { curl --fail --silent --max-time 2 --output /dev/null "$url/v2/health/r
 
 ready
 before=$(restarts)
-kill -9 "$(docker inspect --format '{{.State.Pid}}' "$container")"
+init=$(docker inspect --format '{{.State.Pid}}' "$container")
+kill -9 "$(pgrep --parent "$init")"
 started=$SECONDS
 until [ "$(restarts)" -gt "$before" ] && ready; do
     if [ $((SECONDS - started)) -gt 120 ]; then

@@ -1,4 +1,5 @@
-"""Coverage-guided fuzzing, by libFuzzer through atheris, of all that reads what callers send.
+"""Coverage-guided fuzzing, by libFuzzer through atheris, of what reads bodies: JSON, schemas, V2's binary tensors, and
+the featurizers of every kind of classifier.
 
     python -m tests.fault.fuzzing -max_total_time=60 FOLDER     takes libFuzzer's options; FOLDER keeps what was new
 
@@ -10,7 +11,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 import atheris
@@ -99,7 +99,7 @@ def main() -> None:
         except InvalidRequest:
             return
 
-    for folder in islice(filter(lambda given: not given.startswith("-"), sys.argv[1:]), 1):
+    if folder := next((given for given in sys.argv[1:] if not given.startswith("-")), None):
         seed(Path(folder), classifiers)
     atheris.Setup(sys.argv, one)
     atheris.Fuzz()

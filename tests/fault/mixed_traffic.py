@@ -71,15 +71,23 @@ class Traffic:
         if answer is None or name == TAUGHT:
             return
         for one, prediction in zip(chosen, answer.json()["predictions"], strict=True):
-            scores = [scored["score"] for scored in sorted(prediction["scores"], key=lambda scored: scored["label"])]
-            first = self._first.setdefault((name, one), scores)
-            if len(scores) != len(first) or not all(map(close, scores, first)):
-                self.wrong.append(f"{name}: an answer changed from {first} to {scores}")
+            scores = {scored["label"]: scored["score"] for scored in prediction["scores"]}
+            self._hold((name, one), [scores[label] for label in sorted(scores)])
+
+    def _hold(self, key: tuple[str, int], found: list[float]) -> None:
+        """Against what was found the first time."""
+        first = self._first.setdefault(key, found)
+        if len(found) != len(first) or not all(map(close, found, first)):
+            self.wrong.append(f"{key}: an answer changed from {first} to {found}")
 
     async def explain(self, client: httpx.AsyncClient) -> None:
         name = self._rng.choice(self._names)
-        asked = {"instances": self._rng.choices(self._examples[name], k=1), "parameters": {"n_steps": 20}}
-        await self._post(client, f"/v1/models/{name}:explain", asked, self._missing(name))
+        one = self._rng.randrange(len(self._examples[name]))
+        asked = {"instances": [self._examples[name][one]], "parameters": {"n_steps": 20}}
+        answer = await self._post(client, f"/v1/models/{name}:explain", asked, self._missing(name))
+        if answer is not None and name != TAUGHT:
+            found = answer.json()["explanations"][0]["attributions"]
+            self._hold((f"{name} explained", one), [part["attribution"] for part in found])
 
     async def teach(self, client: httpx.AsyncClient) -> None:
         """A label comes, and goes again."""
@@ -124,7 +132,11 @@ class Traffic:
     ) -> httpx.Response | None:
         """The answer where it is good."""
         headers = {"X-Request-Timeout-Ms": str(PATIENCE_MS)}
-        answer = await client.post(path, json=asked, headers=headers, timeout=2 * PATIENCE_MS / 1000)
+        try:
+            answer = await client.post(path, json=asked, headers=headers, timeout=2 * PATIENCE_MS / 1000)
+        except httpx.TransportError as error:
+            self.wrong.append(f"{path}: {error!r}")
+            return None
         self._count(path, answer, expected={200, 429, *missing})
         return answer if answer.status_code == 200 else None
 

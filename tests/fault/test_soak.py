@@ -25,6 +25,8 @@ MiB = 1 << 20
 TOLD = Console(width=200)
 SETTLED, GROWTH = 0.3, 0.05
 """After this share of the time nothing more is made for the first time; so much more memory may be there at the end."""
+LONG_ENOUGH = 10
+"""Minutes after which memory that grows can be told from memory that is used for the first time."""
 
 
 class Reading(NamedTuple):
@@ -68,6 +70,7 @@ def test_nothing_grows_and_no_answer_changes(tmp_path: Path) -> None:
             models = {model["name"]: model for model in client.get("/v1/models").json()["models"]}
             assert all(model["ready"] for model in models.values()), models
             examples = {name: client.get(f"/v1/models/{name}").json()["example"] for name in models}
+        before = read(server)
         traffic = Traffic(server.url, list(models), {name: texts_like(one) for name, one in examples.items()})
         readings = asyncio.run(soak(server, traffic, MINUTES * 60))
         time.sleep(8)
@@ -80,9 +83,9 @@ def test_nothing_grows_and_no_answer_changes(tmp_path: Path) -> None:
         ended = readings[-len(readings) // 10 :]
         memory, memory_then = (statistics.median(one.memory for one in some) for some in (settled, ended))
         TOLD.print(f"{memory / MiB:.0f} -> {memory_then / MiB:.0f} MiB; at rest {last}")
-        assert memory_then <= memory * (1 + GROWTH)
+        assert MINUTES < LONG_ENOUGH or memory_then <= memory * (1 + GROWTH)
         assert last.threads <= max(one.threads for one in settled)
-        assert last.files <= min(one.files for one in settled)
+        assert last.files <= before.files + 1  # the client's that reads the metrics
         with server.client() as client:
             for gauge in ("vitrine_queue_items", "vitrine_queue_tokens"):
                 assert sample(client, gauge) == 0

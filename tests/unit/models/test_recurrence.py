@@ -35,11 +35,15 @@ def by_torch(layers: nn.RNNBase, texts: Tensor, lengths: Tensor) -> tuple[Tensor
 
 
 @pytest.mark.parametrize("layers", KINDS.values(), ids=KINDS.keys())
-def test_states_and_slopes_are_torchs(layers: nn.RNNBase) -> None:
+@pytest.mark.parametrize("lengths", [(TIME, 1, 4, 7, 2), (TIME,) * BATCH], ids=["padded", "of one length"])
+def test_states_and_slopes_are_torchs(layers: nn.RNNBase, lengths: tuple[int, ...]) -> None:
+    compare(layers, torch.tensor(lengths))
+
+
+def compare(layers: nn.RNNBase, lengths: Tensor) -> None:
     layers.eval().requires_grad_(False)
     torch.manual_seed(7)
     texts = torch.randn(BATCH, TIME, INPUT, requires_grad=True)
-    lengths = torch.tensor([TIME, 1, 4, 7, 2])
     width = HIDDEN * (1 + layers.bidirectional)
     weight_of_all, weight_of_last = torch.randn(BATCH, TIME, width), torch.randn(BATCH, width)
     found = []
@@ -74,6 +78,14 @@ def test_points_of_lines_have_the_states_and_slopes_of_any_points(layers: nn.RNN
         found.append((every, last, *torch.autograd.grad(value, start)))
     for own, original in zip(*found, strict=True):
         torch.testing.assert_close(own, original, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_that_change_are_noticed() -> None:
+    layers = nn.LSTM(INPUT, HIDDEN, bidirectional=True, batch_first=True)
+    for _ in range(2):
+        compare(layers, torch.tensor([TIME] * BATCH))
+        with torch.no_grad():
+            layers.weight_hh_l0.mul_(1.5)
 
 
 def test_training_and_predicting_are_left_to_torch() -> None:
