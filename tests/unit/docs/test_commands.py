@@ -43,7 +43,6 @@ EXEMPT = {
     r"make bench|\.venv/bin/python -m benchmarks": "takes minutes",
     r"make ray$": "installs Ray, which takes minutes; tests/ray runs what it installs (`make test-ray`)",
     r"make (test-fault|fuzz|soak)": "takes minutes; `make test` runs the quick ones",
-    r"sudo deploy/docker/kill_drill": "needs a Docker daemon",
     r"make docs": "writes into docs; tests/unit/docs/test_site.py does the same elsewhere",
     r"\.venv/bin/pre-commit install": "writes into .git",
     r"curl -si? .*models/reviews/labels": "shows a body with gaps; tests/service/test_labels.py sends whole ones",
