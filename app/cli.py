@@ -61,9 +61,16 @@ def make_demo_when_empty(store: Path) -> None:
 
     store.mkdir(parents=True, exist_ok=True)
     if not model_paths(store):
-        from app.demo.store import make_demo_store  # noqa: PLC0415
+        make_demo(store)
 
+
+def make_demo(store: Path) -> None:
+    from app.demo.store import make_demo_store  # noqa: PLC0415
+
+    try:
         make_demo_store(store)
+    except ChildProcessError as error:
+        fail(str(error))
 
 
 @app.command()
@@ -71,10 +78,8 @@ def demo(
     store: Annotated[Path, typer.Option(envvar="VITRINE_STORE", help="Where to put them.")] = Path("store"),
 ) -> None:
     """Train the demo models and put them into a store."""
-    from app.demo.store import make_demo_store  # noqa: PLC0415
-
     store.mkdir(parents=True, exist_ok=True)
-    make_demo_store(store)
+    make_demo(store)
 
 
 @app.command()

@@ -26,8 +26,6 @@ WORKER_BYTES = 1 << 30
 
 Told = Callable[[str, float], None]
 """Takes the name of a recipe, and how many of its epochs were done since the last call."""
-
-
 Work = tuple["Synchronized[int]", Sequence[Recipe], int]
 """Whose turn it is, the recipes, and the seed."""
 
