@@ -63,23 +63,25 @@ def test_a_phone_does_not_scroll_sideways(open_page):
 def test_all_can_be_done_by_keyboard(open_page):
     page = open_page("#/records/predict")
     page.tab("Predict").wait_for()
-    press = page.page.keyboard.press
+    press, becomes = page.page.keyboard.press, page.page.wait_for_function
     press("Tab")
-    assert page.page.evaluate("document.activeElement.textContent") == "Skip to the model"
+    becomes("document.activeElement.textContent === 'Skip to the model'")
     press("k")
     page.find("h1").get_by_text("pairs").wait_for()
     press("j")
     page.find("h1").get_by_text("records").wait_for()
+    page.button("Predict").wait_for()
     press("i")
+    becomes("document.activeElement.matches('input, textarea')")
     page.page.keyboard.type("j2")
-    assert page.page.evaluate("document.activeElement.value").endswith("j2")
+    becomes("document.activeElement.value.endsWith('j2')")
     press("Control+Enter")
     page.find(".prediction").wait_for()
     press("Shift+Tab")
     page.tab("Predict").focus()
     press("ArrowRight")
-    assert page.page.get_by_role("tab", selected=True).inner_text() == "Explain"
-    assert page.page.evaluate("document.activeElement.textContent") == "Explain"
+    page.page.get_by_role("tab", name="Explain", selected=True).wait_for()
+    becomes("document.activeElement.textContent === 'Explain'")
     press("Control+Enter")
     page.find(".explanation").wait_for()
     press("3")
@@ -88,7 +90,7 @@ def test_all_can_be_done_by_keyboard(open_page):
     page.find("dialog[open]").get_by_text("Another theme").wait_for()
     press("Escape")
     press("t")
-    assert page.page.evaluate("document.documentElement.dataset.theme") == "light"
+    becomes("document.documentElement.dataset.theme === 'light'")
 
 
 def test_single_keys_can_be_switched_off(open_page):
