@@ -62,6 +62,8 @@ class Server(uvicorn.Server):
         return "https" if self.config.is_ssl else "http"
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for _ in range(2):
+            await asyncio.sleep(0)  # a turn of the loop accepts the connections that wait in the kernel
         for server in self.servers:
             server.close()
         await asyncio.sleep(LAST_REQUESTS_S)

@@ -54,17 +54,20 @@ def made_up(trials, seconds):
         return end.value
 
 
+@pytest.mark.clock
 def test_what_takes_time_for_each_instance_is_divided(cores):
     spreading = cores.measure(Copying(lambda size, threads: size * 2e-4), 0, 5)
     assert spreading.of(64, 320) == Spread(parts=3)
     assert spreading.alone == Spread()
 
 
+@pytest.mark.clock
 def test_what_takes_as_long_whatever_its_size_stays_on_one_thread(cores):
     spreading = cores.measure(Copying(lambda size, threads: 5e-3), 0, 5)
     assert {spreading.of(size, 5 * size) for size in (1, 8, 64)} == {Spread()}
 
 
+@pytest.mark.clock
 def test_one_instance_gets_the_threads_that_it_is_faster_with(cores):
     spreading = cores.measure(Copying(lambda size, threads: 0.01 / threads), 0, 5)
     assert spreading.alone == Spread(threads=3)
