@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.allennlp_compat import (
+    BagOfEmbeddingsEncoder,
     CnnEncoder,
     GruSeq2SeqEncoder,
     GruSeq2VecEncoder,
@@ -16,7 +17,7 @@ from models.allennlp_compat import (
     LstmSeq2VecEncoder,
     RnnSeq2VecEncoder,
 )
-from models.cnn import ExtentCnnEncoder
+from models.cnn import ExtentCnnEncoder, run_seq2vec
 from models.recurrent import GruSeq2Seq, GruSeq2Vec, LstmSeq2Seq, LstmSeq2Vec, RnnSeq2Vec, fail_on_empty_rows
 
 RECURRENT = {"input_size": 5, "hidden_size": 4, "num_layers": 2, "bidirectional": True}
@@ -104,3 +105,9 @@ def test_other_rows_never_matter() -> None:
     inputs[1] = math.pi
     assert torch.equal(ours(inputs, mask)[0], before)
     assert torch.allclose(ours(inputs[:1, :4], mask[:1, :4])[0], before, atol=1e-6)
+
+
+def test_a_bag_of_nothing_is_zero_where_its_gradient_is_asked_for():
+    nothing = torch.zeros(2, 0, 4, requires_grad=True)
+    bag = run_seq2vec(BagOfEmbeddingsEncoder(4, averaged=True), nothing, torch.ones(2, 0, dtype=torch.bool), None)
+    assert torch.equal(bag, torch.zeros(2, 4))
