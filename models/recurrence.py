@@ -7,69 +7,16 @@ step before is computed for all steps at once; where the rows are points of line
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn import functional
 
 from models.line import line_of
-from models.recurrent_cells import CELLS, Cell, Inputs, Slopes
-
-
-class Layer(NamedTuple):
-    """Weights of the input (directions, gates * hidden, input) with biases (directions, gates * hidden), and what a
-    Cell takes."""
-
-    cell: Cell
-    input_weight: Tensor
-    input_bias: Tensor
-    state_weight: Tensor
-    weight_back: Tensor
-    state_bias: Tensor
-
-    @classmethod
-    def of(cls, layers: nn.RNNBase, number: int) -> Layer:
-        suffixes = [f"_l{number}", f"_l{number}_reverse"][: 1 + layers.bidirectional]
-
-        def stacked(name: str) -> Tensor:
-            return torch.stack([getattr(layers, name + suffix) for suffix in suffixes])
-
-        input_weight, weight_back = stacked("weight_ih"), stacked("weight_hh")
-        if layers.bias:
-            input_bias, state_bias = stacked("bias_ih"), stacked("bias_hh")
-        else:
-            input_bias = state_bias = input_weight.new_zeros(input_weight.shape[:2])
-        cell = CELLS[layers.mode]
-        early = input_bias.size(1) - cell.late_gates * layers.hidden_size
-        input_bias = torch.cat([input_bias[:, :early] + state_bias[:, :early], input_bias[:, early:]], dim=1)
-        state_weight = weight_back.transpose(1, 2).contiguous()  # (directions, hidden, gates * hidden)
-        return cls(cell, input_weight, input_bias, state_weight, weight_back, state_bias[:, early:].unsqueeze(1))
-
-    def project(self, texts: Tensor, turned: Tensor | None, *, biased: bool = True) -> Tensor:
-        """What the input adds to the gates: (time, rows, input) -> (time, directions, rows, gates * hidden)."""
-        texts = texts.contiguous()  # or each step is multiplied apart
-        ways = [texts, _turn(texts, turned)] if len(self.input_weight) > 1 else [texts]
-        biases = self.input_bias if biased else [None] * len(ways)
-        projected = [functional.linear(*one) for one in zip(ways, self.input_weight, biases, strict=True)]
-        return torch.stack(projected, dim=1)
-
-
-_LAYERS: WeakKeyDictionary[nn.RNNBase, tuple[object, Sequence[Layer]]] = WeakKeyDictionary()
-
-
-def layers_of(layers: nn.RNNBase) -> Sequence[Layer]:
-    """From the first to the last; made once, and again when the weights are others."""
-    weights = [(weight.data_ptr(), weight._version) for weight in layers.parameters()]
-    known, found = _LAYERS.get(layers, (None, ()))
-    if known != weights:
-        found = [Layer.of(layers, number) for number in range(layers.num_layers)]
-        _LAYERS[layers] = weights, found
-    return found
+from models.recurrent_cells import CELLS, Inputs, Slopes
+from models.recurrent_layers import Layer, layers_of
 
 
 class _Run(Function):
@@ -80,19 +27,19 @@ class _Run(Function):
     def forward(
         ctx: Any, start: Tensor, way: Tensor | None, alphas: Tensor | None, layer: Layer, last: Tensor | None
     ) -> Tensor:
-        inputs = Inputs(start, way, alphas)
-        kept = layer.cell.forward(inputs, layer.state_weight, layer.state_bias)
+        inputs, cell = Inputs(start, way, alphas), CELLS[layer.mode]
+        kept = cell.forward(inputs, layer.state_weight, layer.state_bias)
         ctx.inputs, ctx.layer, ctx.last = inputs, layer, last
         ctx.save_for_backward(*kept)
-        states = kept[0][layer.cell.states_from :]
+        states = kept[0][cell.states_from :]
         # Never a tensor that `ctx` keeps: the two would keep each other.
         return states.view_as(states) if last is None else states[last, :, torch.arange(len(last))].transpose(0, 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, found: Tensor) -> tuple[Tensor | None, ...]:
-        slopes = Slopes(found, ctx.last)
-        return ctx.layer.cell.backward(slopes, ctx.inputs, ctx.layer.weight_back, *ctx.saved_tensors), *[None] * 4
+        cell, slopes = CELLS[ctx.layer.mode], Slopes(found, ctx.last)
+        return cell.backward(slopes, ctx.inputs, ctx.layer.weight_back, *ctx.saved_tensors), *[None] * 4
 
 
 class _Turn(Function):
@@ -163,24 +110,31 @@ def _run(
     first, *others = layers_of(layers)
     states: Tensor = _first_layer(first, inputs, lengths, turned, None if others else last)
     for layer in others:
-        projected = layer.project(_side_by_side(states, turned), turned)
+        projected = _project(layer, _side_by_side(states, turned), turned)
         states = _Run.apply(projected, None, None, layer, last if layer is others[-1] else None)
     return states
+
+
+def _project(layer: Layer, texts: Tensor, turned: Tensor | None, *, biased: bool = True) -> Tensor:
+    """What the input adds to the gates: (time, rows, input) -> (time, directions, rows, gates * hidden)."""
+    texts = texts.contiguous()  # or each step is multiplied apart
+    ways = [texts, _turn(texts, turned)] if len(layer.input_weights) > 1 else [texts]
+    return torch.stack(layer.project(ways, biased=biased), dim=1)
 
 
 def _first_layer(layer: Layer, inputs: Tensor, lengths: Tensor, turned: Tensor | None, last: Tensor | None) -> Any:
     line = line_of(inputs)
     # (batch, time, input) -> (time, batch, input)
     if line is None:
-        return _Run.apply(layer.project(inputs.transpose(0, 1), turned), None, None, layer, last)
+        return _Run.apply(_project(layer, inputs.transpose(0, 1), turned), None, None, layer, last)
     start, way = (end.transpose(0, 1) for end in line.ends())
     if turned is not None:
         turned = _turned(line.once(lengths), inputs.size(1))
     # (time, directions, lines * texts, gates) -> (time, directions, lines, 1, texts, gates)
     apart = (len(line.alphas), 1, line.texts)
-    from_start = layer.project(start, turned).unflatten(2, apart)
+    from_start = _project(layer, start, turned).unflatten(2, apart)
     with torch.no_grad():
-        along = layer.project(way, turned, biased=False).unflatten(2, apart)
+        along = _project(layer, way, turned, biased=False).unflatten(2, apart)
     return _Run.apply(from_start, along, line.alphas[..., None, None], layer, last)
 
 

@@ -19,12 +19,12 @@ from torch import Tensor
 Loop = TypeVar("Loop", bound=Callable[..., object])
 
 
-def _scripted(loop: Loop) -> Loop:
+def scripted(loop: Loop) -> Loop:
     with warnings.catch_warnings():
         # torch names torch.compile in its stead, which needs a C++ compiler where the service runs.
         warnings.simplefilter("ignore", DeprecationWarning)
-        scripted: Loop = torch.jit.script(loop)
-        return scripted
+        script: Loop = torch.jit.script(loop)
+        return script
 
 
 class Inputs(NamedTuple):
@@ -111,7 +111,7 @@ def _add(slopes: Slopes, time: int, carried: Tensor) -> None:
             carried[:, rows] += slopes.states[:, rows]
 
 
-@_scripted
+@scripted
 def simple_forward(inputs: Inputs, weight: Tensor, rectified: bool) -> Tensor:
     """Elman, 1990: h = f(x + W h), with tanh for f, or rectified. Gives the states."""
     states = _new_gates(inputs)
@@ -126,7 +126,7 @@ def simple_forward(inputs: Inputs, weight: Tensor, rectified: bool) -> Tensor:
     return states
 
 
-@_scripted
+@scripted
 def simple_backward(slopes: Slopes, inputs: Inputs, through: Tensor, states: Tensor, rectified: bool) -> Tensor:
     found, room = _room(states, inputs)
     carried = torch.zeros_like(states[0])
@@ -143,7 +143,7 @@ def simple_backward(slopes: Slopes, inputs: Inputs, through: Tensor, states: Ten
     return found
 
 
-@_scripted
+@scripted
 def gru_forward(inputs: Inputs, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Cho et al., 2014; gates in torch's order: reset, update, new. `bias` (directions, 1, hidden) is the state's in
     the new gate.
@@ -164,7 +164,7 @@ def gru_forward(inputs: Inputs, weight: Tensor, bias: Tensor) -> tuple[Tensor, T
     return states, gates, recalled
 
 
-@_scripted
+@scripted
 def gru_backward(
     slopes: Slopes, inputs: Inputs, through: Tensor, states: Tensor, gates: Tensor, recalled: Tensor
 ) -> Tensor:
@@ -193,7 +193,7 @@ def gru_backward(
     return found
 
 
-@_scripted
+@scripted
 def lstm_forward(inputs: Inputs, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Hochreiter and Schmidhuber, 1997; gates in torch's order: input, forget, cell, output.
 
@@ -218,7 +218,7 @@ def lstm_forward(inputs: Inputs, weight: Tensor) -> tuple[Tensor, Tensor, Tensor
     return states, gates, cells, shown
 
 
-@_scripted
+@scripted
 def lstm_backward(
     slopes: Slopes, inputs: Inputs, through: Tensor, states: Tensor, gates: Tensor, cells: Tensor, shown: Tensor
 ) -> Tensor:
@@ -252,8 +252,6 @@ class Cell(NamedTuple):
 
     forward: Callable[..., tuple[Tensor, ...]]
     backward: Callable[..., Tensor]
-    late_gates: int = 0
-    """How many gates, the last ones, see the state apart, so that the state's bias cannot join the input's."""
     states_from: int = 0
     """Where the states begin: zeros may stand before them."""
 
@@ -268,6 +266,6 @@ def _simple(rectified: bool) -> Cell:
 CELLS = {
     "RNN_TANH": _simple(rectified=False),
     "RNN_RELU": _simple(rectified=True),
-    "GRU": Cell(gru_forward, gru_backward, late_gates=1, states_from=1),
+    "GRU": Cell(gru_forward, gru_backward, states_from=1),
     "LSTM": Cell(lambda inputs, weight, late: lstm_forward(inputs, weight), lstm_backward),
 }

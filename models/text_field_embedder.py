@@ -18,6 +18,9 @@ from models.allennlp_compat import (
     TokenEmbedder,
 )
 from models.cnn import run_seq2vec
+from models.known_words import KnownWords
+from models.recurrent import FinalState
+from models.recurrent_layers import state_of_weights
 
 
 @TokenEmbedder.register("character_encoding", exist_ok=True)
@@ -27,6 +30,7 @@ class CharacterEncoder(TokenCharactersEncoder):
     min_padding_length: int | None = None
     """Set for AllenNLP 0.9 archives, whose CNN pools over a word as padded in its instance (models/cnn.py): to the
     longest word of the instance, and at least to this."""
+    _known: tuple[object, KnownWords] | None = None
 
     def forward(self, token_characters: Tensor, longest_word: Tensor | None = None) -> Tensor:
         """(batch, [texts,] tokens, characters) -> (batch, [texts,] tokens, output_dim).
@@ -36,12 +40,31 @@ class CharacterEncoder(TokenCharactersEncoder):
         leading = token_characters.shape[:-1]
         # (words, characters)
         words = token_characters.flatten(end_dim=-2)
-        # (words, characters, embedding_dim)
-        embedded = self._embedding._module(words)
-        extent = self._extent(token_characters, longest_word)
-        encoded = run_seq2vec(self._encoder._module, embedded, words != 0, extent)
+        known = self._known_words(words)
+        if known is None:
+            encoded = self._encode(words, self._extent(token_characters, longest_word))
+        else:
+            encoded = known.vectors(words, self._encode)
         # (batch, [texts,] tokens, output_dim)
         return self._dropout(encoded).view(*leading, -1)
+
+    def _encode(self, words: Tensor, extent: Tensor | None = None) -> Tensor:
+        """(words, characters) -> (words, output_dim)."""
+        # (words, characters, embedding_dim)
+        embedded = self._embedding._module(words)
+        return run_seq2vec(self._encoder._module, embedded, words != 0, extent)
+
+    def _known_words(self, words: Tensor) -> KnownWords | None:
+        """Those encoded with the weights as they are; None where a word's vector depends on more than the word, as a
+        convolution's does on padding, where gradients are wanted, or on a GPU, which encodes sooner than we look up."""
+        if torch.is_grad_enabled() or self.training or words.is_cuda or not words.numel():
+            return None
+        if not isinstance(self._encoder._module, FinalState):
+            return None
+        weights = state_of_weights(self)
+        if self._known is None or self._known[0] != weights:
+            self._known = weights, KnownWords()
+        return self._known[1]
 
     def _extent(self, token_characters: Tensor, longest_word: Tensor | None) -> Tensor | None:
         if self.min_padding_length is None:

@@ -1,0 +1,75 @@
+"""Vectors of words that were spelled out before: an encoder of characters reads the same words in every text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+MOST_WORDS = 1 << 15
+"""What is kept of one encoder: 8 MiB for vectors of 64 numbers, and about as much for the spellings."""
+
+
+class KnownWords:
+    """A table of vectors by spelling. Any thread may ask; once it is full it starts anew."""
+
+    def __init__(self, most: int = MOST_WORDS) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._places: dict[bytes, int] = {}
+        self._table: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def vectors(self, words: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
+        """(words, characters) ids on the CPU, 0 behind each word's last -> (words, dim).
+
+        `encode` does so for words that are not known, each once.
+        """
+        spellings = _spellings(words)
+        places, found = self._look_up(spellings)
+        missing = [row for row, place in enumerate(places) if place < 0]
+        if found is not None and not missing:
+            return found
+        unknown = {spellings[row]: row for row in missing}
+        encoded = encode(_without_padding(words[list(unknown.values())]))
+        if found is None:
+            found = encoded.new_empty(len(spellings), encoded.size(1))
+        order = {spelling: number for number, spelling in enumerate(unknown)}
+        found[missing] = encoded[[order[spellings[row]] for row in missing]]
+        self._learn(list(unknown), encoded)
+        return found
+
+    def _look_up(self, spellings: list[bytes]) -> tuple[list[int], Tensor | None]:
+        """Where each word is, -1 where it is not, and what stands there: (words, dim)."""
+        with self._lock:
+            places = [self._places.get(spelling, -1) for spelling in spellings]
+            if self._table is None:
+                return places, None
+            return places, self._table[torch.tensor(places).clamp_(min=0)]
+
+    def _learn(self, spellings: list[bytes], vectors: Tensor) -> None:
+        with self._lock:
+            if self._table is None:
+                with torch.inference_mode(False):  # or nobody could write to it outside of that mode
+                    self._table = vectors.new_empty(self._most, vectors.size(1))
+            if len(self._places) + len(spellings) > self._most:
+                self._places.clear()
+            places = [self._places.setdefault(one, len(self._places)) for one in spellings[: self._most]]
+            self._table[places] = vectors[: self._most]
+
+
+def _spellings(words: Tensor) -> list[bytes]:
+    """Each row without what pads it."""
+    # (words, characters) -> one string of bytes, a word after the other
+    flat = words.contiguous().numpy().tobytes()
+    width = words.size(1) * words.element_size()
+    return [flat[start : start + width].rstrip(b"\0") for start in range(0, len(flat), width)]
+
+
+def _without_padding(words: Tensor) -> Tensor:
+    """(words, characters) as wide as the longest word."""
+    return words[:, : max(1, int((words != 0).sum(dim=1).amax()))]
