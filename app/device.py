@@ -170,5 +170,11 @@ RUNS_AND_COLLATES = 2
 """Threads at a GPU: one runs a batch while the other collates the next."""
 
 
+OUT_OF_MEMORY = "can't allocate memory", "CUDA out of memory"
+"""In errors that have no type of their own: those of the CPU, and all that TorchScript passes on."""
+
+
 def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(words in str(error) for words in OUT_OF_MEMORY)

@@ -4,27 +4,15 @@ A gradient goes to what the input adds to the gates, and to nothing else. The st
 hidden), each direction in the order that it reads. The weights of the state are (directions, hidden, gates * hidden) on
 the way forward and (directions, gates * hidden, hidden) on the way back, where a product by the transposed ones would
 take a third longer.
-
-The loops are TorchScript: no compiler needs to be at hand, and threads that run them side by side do not hand the
-interpreter's lock to and fro between steps of microseconds, which took longer than the steps did.
 """
 
-import warnings
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Loop = TypeVar("Loop", bound=Callable[..., object])
-
-
-def scripted(loop: Loop) -> Loop:
-    with warnings.catch_warnings():
-        # torch names torch.compile in its stead, which needs a C++ compiler where the service runs.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        script: Loop = torch.jit.script(loop)
-        return script
+from models.scripted import scripted
 
 
 class Inputs(NamedTuple):

@@ -151,7 +151,15 @@ async def test_the_lane_says_how_long_it_has_been_busy(lane):
     assert lane.busy_s == 0
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("x"), MemoryError(), RuntimeError("can't allocate memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("x"),
+        MemoryError(),
+        RuntimeError("can't allocate memory"),
+        RuntimeError("in TorchScript\nRuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB."),
+    ],
+)
 async def test_errors_of_memory_have_one_name(lane, error):
     def fail():
         raise error

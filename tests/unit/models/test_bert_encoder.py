@@ -8,7 +8,8 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from models.bert_encoder import pooled, runs_packed
-from models.packing import Packing
+from models.bert_layers import ACTIVATIONS
+from models.packing import packing_of
 
 SMALL = {"vocab_size": 50, "hidden_size": 24, "num_attention_heads": 3, "intermediate_size": 48}
 MASKS = {
@@ -50,7 +51,31 @@ def test_gradients_of_the_embeddings_are_those_of_transformers() -> None:
     torch.testing.assert_close(ours, theirs, atol=1e-9, rtol=0)
 
 
-@pytest.mark.parametrize("changes", [{"position_embedding_type": "relative_key"}, {"is_decoder": True}])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_is_that_of_transformers(activation: str) -> None:
+    model, given = bert(hidden_act=activation), inputs(MASKS["padding behind"])
+    torch.testing.assert_close(pooled(model, **given), model(**given).pooler_output, atol=1e-9, rtol=0)
+
+
+def test_texts_without_types_and_weights_that_change() -> None:
+    model, given = bert(), inputs(MASKS["padding behind"])
+    del given["token_type_ids"]
+    for _ in range(2):
+        torch.testing.assert_close(pooled(model, **given), model(**given).pooler_output, atol=1e-9, rtol=0)
+        with torch.no_grad():
+            model.encoder.layer[0].output.dense.weight.mul_(1.5)
+            model.encoder.layer[1].output.dense.weight.data = torch.randn(24, 48, dtype=torch.float64) / 5
+
+
+def test_a_text_beyond_the_last_position_fails() -> None:
+    given = inputs([[1] * 9])
+    with pytest.raises(RuntimeError, match="out of range"):
+        pooled(bert(max_position_embeddings=8), **given)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"hidden_act": "gelu_10"}, {"position_embedding_type": "relative_key"}, {"is_decoder": True}]
+)
 def test_other_berts_are_left_to_transformers(changes: dict[str, object]) -> None:
     assert runs_packed(bert().config)
     assert not runs_packed(bert(**changes).config)
@@ -59,4 +84,4 @@ def test_other_berts_are_left_to_transformers(changes: dict[str, object]) -> Non
 def test_attention_pads_texts_of_like_length_together() -> None:
     lengths = [3, 40, 3, 41, 3]
     mask = torch.tensor([[position < length for position in range(60)] for length in lengths])
-    assert [(block.rows.stop - block.rows.start, block.length) for block in Packing(mask).blocks] == [(3, 3), (2, 41)]
+    assert [(block.rows, block.length) for block in packing_of(mask).blocks] == [(3, 3), (2, 41)]
