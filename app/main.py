@@ -17,10 +17,11 @@ from app.api.labels import labels_router
 from app.api.native import PredictEndpoint, native_router
 from app.api.playground import playground_routes
 from app.api.v2.routes import add_v2
+from app.body_limit import BodyLimit
 from app.catalog import Load
 from app.compat.routes import add_compat
 from app.hot_routes import HotRoutes
-from app.middleware import BodyLimit, RequestContext, RequireKey
+from app.middleware import RequestContext, RequireKey
 from app.problems import add_problem_handlers
 from app.service import Service
 from app.settings import Settings
@@ -56,7 +57,7 @@ def create_app(settings: Settings | None = None, *, load: Load | None = None) ->
     app.add_middleware(HotRoutes, endpoints={one.verb: one for one in hot})
     if service.settings.require_key:
         app.add_middleware(RequireKey, access=access)
-    app.add_middleware(BodyLimit, limit=service.settings.max_request_bytes)
+    app.add_middleware(BodyLimit, limit=service.settings.max_request_bytes, together=service.settings.max_bodies_bytes)
     app.add_middleware(RequestContext, service=service)
     if service.tracing:
         app.add_middleware(service.tracing.middleware)

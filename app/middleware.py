@@ -14,7 +14,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, NotAllowed, problem_of
+from app.errors import NotAllowed, problem_of
 from app.logging import log_failure
 from app.problems import send_problem
 
@@ -124,59 +124,3 @@ OPEN = re.compile(
     r"/|/playground/\w+/[\w.-]+|/docs|/redoc|/openapi\.json|/metrics|/health/startup|/v2/health/(live|ready)"
 )
 MODEL = re.compile(r"/v[12]/models/([^/:]+)")
-
-
-class _TooLong(Exception):
-    pass
-
-
-class BodyLimit:
-    """Answers 413 to a body longer than `limit` bytes, without reading on."""
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app = app
-        self.limit = limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_bounded(scope):
-            await self.app(scope, receive, send)
-            return
-        received = 0
-        started = False
-
-        async def bounded_receive() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.limit:
-                raise _TooLong
-            return message
-
-        async def held_send(message: Message) -> None:
-            nonlocal started
-            if received > self.limit and not started:
-                raise _TooLong  # an application that caught the first one and answers in its own words
-            started = True
-            await send(message)
-
-        try:
-            if _declared_length(scope) > self.limit:
-                raise _TooLong
-            await self.app(scope, bounded_receive, held_send)
-        except _TooLong:
-            await send_problem(scope, send, problem_of(BodyTooLarge(self.limit)), {b"connection": b"close"})
-
-    def _is_bounded(self, scope: Scope) -> bool:
-        """A body ends where its head said it would: what follows is another request."""
-        return 0 <= _declared_length(scope) <= self.limit
-
-
-def _declared_length(scope: Scope) -> int:
-    """-1 where the head does not say, or says it is a stream."""
-    length = -1
-    for name, value in scope["headers"]:
-        if name == b"transfer-encoding":
-            return -1
-        if name == b"content-length" and value.isdigit():
-            length = int(value)
-    return length

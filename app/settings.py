@@ -87,6 +87,9 @@ class Settings(BaseSettings):
         2.0, gt=0, le=3600, description="How often to look for label versions that other replicas published, in s."
     )
     max_request_bytes: int = Field(8 * MiB, ge=1, description="Length of a request body, in bytes.")
+    max_bodies_bytes: int = Field(
+        256 * MiB, ge=1, description="Of all bodies longer than 64 KiB that are being read or answered, in bytes."
+    )
     default_deadline_ms: int = Field(
         30_000, ge=1, le=3_600_000, description="Time for an answer where the request sets no deadline_ms, in ms."
     )

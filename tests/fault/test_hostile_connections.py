@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.fault.resident import resident
-from tests.service.process import ServerProcess
+from tests.service.process import ServerProcess, running
+from tests.service.tiny import write_tiny
 
 MiB = 1 << 20
 MODEL = "biome_sequence_classifier_single"
@@ -73,6 +75,29 @@ def test_a_body_that_does_not_come_is_the_clients_fault(archives_server: ServerP
         connection.sendall(head + b"X-Request-Timeout-Ms: 300\r\nContent-Length: 100\r\n\r\n{")
         connection.settimeout(1)
         assert said(connection).startswith(b"HTTP/1.1 408")
+
+
+def test_long_bodies_together_are_bounded(tmp_path: Path) -> None:
+    write_tiny(tmp_path, "mood", labels=["good", "bad"])
+    with running(tmp_path, max_request_bytes=MiB, max_bodies_bytes=2 * MiB) as server:
+        head = HEAD.replace(b"/x:", b"/mood:") + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        body = b'{"instances": ["good day"]}'.ljust(MiB)
+        slow = [connected(server) for _ in range(2)]
+        for connection in slow:
+            connection.sendall(head % len(body) + body[:-1])
+        with server.client() as client, connected(server) as late:
+            for _ in range(20):  # turns of the loop, which reads what has been sent
+                assert client.get("/v2/health/live").status_code == 200
+            late.sendall(head % len(body) + body[: MiB // 2])
+            answer = said(late)
+            assert answer.startswith(b"HTTP/1.1 429")
+            assert b"retry-after: 1\r\n" in answer.lower()
+            assert client.post("/v1/models/mood:predict", json={"instances": ["good"]}).status_code == 200
+            slow[0].close()
+            slow[1].sendall(body[-1:])
+            assert slow[1].recv(12) == b"HTTP/1.1 200"
+            slow[1].close()
+            assert client.post("/v1/models/mood:predict", content=body).status_code == 200
 
 
 @pytest.mark.long
