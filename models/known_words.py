@@ -10,6 +10,8 @@ from torch import Tensor
 
 MOST_WORDS = 1 << 15
 """What is kept of one encoder: 8 MiB for vectors of 64 numbers, and about as much for the spellings."""
+LONGEST_WORD = 64
+"""In characters: nobody can fill the memory with spellings. 19 MiB is the most that they take."""
 
 
 class KnownWords:
@@ -27,8 +29,10 @@ class KnownWords:
     def vectors(self, words: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
         """(words, characters) ids on the CPU, 0 behind each word's last -> (words, dim).
 
-        `encode` does so for words that are not known, each once.
+        `encode` does so for words that are not known, each once; for all of them where one is too long to be kept.
         """
+        if words.size(1) > LONGEST_WORD:
+            return encode(words)
         spellings = _spellings(words)
         places, found = self._look_up(spellings)
         missing = [row for row, place in enumerate(places) if place < 0]

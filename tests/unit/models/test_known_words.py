@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.allennlp_compat import Embedding
 from models.cnn import ExtentCnnEncoder
-from models.known_words import KnownWords
+from models.known_words import LONGEST_WORD, KnownWords
 from models.recurrent import GruSeq2Vec, LstmSeq2Vec
 from models.text_field_embedder import CharacterEncoder
 
@@ -72,6 +72,16 @@ def test_it_never_holds_more_than_it_may() -> None:
         some = words(*[(first + more,) for more in range(6)])
         assert known.vectors(some, lambda ids: ids.float()).flatten().tolist() == some.flatten().tolist()
         assert len(known) <= 4
+
+
+def test_long_words_are_not_kept() -> None:
+    known = KnownWords()
+    for width in (LONGEST_WORD, LONGEST_WORD + 1):
+        some = words((7,) * width, (3,))
+        assert known.vectors(some, lambda ids: ids.float()[:, :1]).tolist() == [[7], [3]]
+        assert len(known) == 2
+    known.vectors(words((9,) * (LONGEST_WORD + 1), (4,)), lambda ids: ids.float()[:, :1])
+    assert len(known) == 2
 
 
 def test_other_weights_are_noticed() -> None:
