@@ -56,6 +56,8 @@ def slow(tokenizer: str) -> Callable[[Path], Path]:
 
 LARGER = "larger than the weights|largest dimension|labels"
 REMOTE = {"AutoModelForSequenceClassification": "evil--repo.Model", "AutoConfig": "evil.Config", "AutoTokenizer": "e.T"}
+KERNEL_OPTIONS = "attn_implementation", "_attn_implementation", "_attn_implementation_internal"
+"""The last one is CVE-2026-4372 of transformers before 5.3: code of a hub's repository, fetched and run."""
 
 CHECKPOINTS: dict[str, Hostile] = {
     "checkpoint of a billion layers": Hostile(checkpoint({"num_hidden_layers": 1_000_000_000}), LARGER),
@@ -73,7 +75,7 @@ CHECKPOINTS: dict[str, Hostile] = {
 
 HARMLESS: dict[str, Callable[[Path], Path]] = {
     "remote code": checkpoint({"auto_map": REMOTE, "trust_remote_code": True}),
-    "kernel of a hub": checkpoint({"attn_implementation": "evil/kernel", "_attn_implementation": "evil/kernel"}),
+    "kernel of a hub": checkpoint(dict.fromkeys(KERNEL_OPTIONS, "evil/kernel")),
     "tokenizer of remote code": tokenizer_config(auto_map={"AutoTokenizer": ["evil.T", None]}, trust_remote_code=True),
     "vocabulary of another place": tokenizer_config(vocab_file=SECRET),
     "tokenizer of another place": tokenizer_config(tokenizer_file=SECRET, special_tokens_map_file=SECRET),
