@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -34,22 +35,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 async def overload(server: ServerProcess, seconds: float) -> None:
-    client = Client(server.url, "mood")
-    alone = p99([await client.ask() for _ in range(20)])
-    most = len(of_status(await client.closed_loop(4 * BATCH_ITEMS, 3), 200)) / 3
-    settled = resident(server)
-    answers = await client.open_loop(3 * CAPACITY, seconds)
-    accepted, rejected = of_status(answers, 200), of_status(answers, 429)
-    assert len(accepted) + len(rejected) == len(answers)
-    assert len(accepted) / seconds >= 0.9 * most
-    assert len(rejected) > len(accepted)
-    assert all(answer.retry_after is not None and 1 <= answer.retry_after <= 10 for answer in rejected)
-    assert p99(rejected) < 0.05
-    assert p99(accepted) < QUEUE_BOUND_S + SLACK_S
-    assert resident(server) - settled < 16 << 20
-    await asyncio.sleep(1)
-    assert p99([await client.ask() for _ in range(20)]) < 2 * alone
-    client.close()
+    with closing(Client(server.url, "mood")) as client:
+        alone = p99([await client.ask() for _ in range(20)])
+        most = len(of_status(await client.closed_loop(4 * BATCH_ITEMS, 3), 200)) / 3
+        settled = resident(server)
+        answers = await client.open_loop(3 * CAPACITY, seconds)
+        accepted, rejected = of_status(answers, 200), of_status(answers, 429)
+        assert len(accepted) + len(rejected) == len(answers)
+        assert len(accepted) / seconds >= 0.9 * most
+        assert len(rejected) > len(accepted)
+        assert all(answer.retry_after is not None and 1 <= answer.retry_after <= 10 for answer in rejected)
+        assert p99(rejected) < 0.05
+        assert p99(accepted) < QUEUE_BOUND_S + SLACK_S
+        assert resident(server) - settled < 16 << 20
+        await asyncio.sleep(1)
+        assert p99([await client.ask() for _ in range(20)]) < 2 * alone
 
 
 async def test_three_times_the_capacity(server: ServerProcess) -> None:
@@ -63,14 +63,12 @@ async def test_three_times_the_capacity_for_a_minute(server: ServerProcess) -> N
 
 async def fairness(server: ServerProcess, seconds: float) -> tuple[float, list[Answer]]:
     """p99 of one model alone, and its answers beside a flood on the other."""
-    flood, other = Client(server.url, "mood"), Client(server.url, "topics")
-    alone = await other.open_loop(8, seconds)
-    flooding = asyncio.create_task(flood.open_loop(3 * CAPACITY, seconds + 1))
-    await asyncio.sleep(0.5)
-    beside = await other.open_loop(8, seconds)
-    assert of_status(await flooding, 429)
-    flood.close()
-    other.close()
+    with closing(Client(server.url, "mood")) as flood, closing(Client(server.url, "topics")) as other:
+        alone = await other.open_loop(8, seconds)
+        flooding = asyncio.create_task(flood.open_loop(3 * CAPACITY, seconds + 1))
+        await asyncio.sleep(0.5)
+        beside = await other.open_loop(8, seconds)
+        assert of_status(await flooding, 429)
     return p99(alone), beside
 
 
