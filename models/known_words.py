@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
+from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from models.recurrent_layers import state_of_weights
 
 MOST_WORDS = 1 << 15
 """What is kept of one encoder: 8 MiB for vectors of 64 numbers, and about as much for the spellings."""
@@ -64,6 +67,18 @@ class KnownWords:
                 self._places.clear()
             places = [self._places.setdefault(one, len(self._places)) for one in spellings[: self._most]]
             self._table[places] = vectors[: self._most]
+
+
+_KNOWN: WeakKeyDictionary[nn.Module, tuple[object, KnownWords]] = WeakKeyDictionary()
+
+
+def known_words_of(encoder: nn.Module) -> KnownWords:
+    """Those that it has encoded with its weights as they are."""
+    weights = state_of_weights(encoder)
+    found = _KNOWN.get(encoder)
+    if found is None or found[0] != weights:
+        found = _KNOWN[encoder] = weights, KnownWords()
+    return found[1]
 
 
 def _spellings(words: Tensor) -> list[bytes]:

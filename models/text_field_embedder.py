@@ -18,9 +18,8 @@ from models.allennlp_compat import (
     TokenEmbedder,
 )
 from models.cnn import run_seq2vec
-from models.known_words import KnownWords
+from models.known_words import known_words_of
 from models.recurrent import FinalState
-from models.recurrent_layers import state_of_weights
 
 
 @TokenEmbedder.register("character_encoding", exist_ok=True)
@@ -30,7 +29,6 @@ class CharacterEncoder(TokenCharactersEncoder):
     min_padding_length: int | None = None
     """Set for AllenNLP 0.9 archives, whose CNN pools over a word as padded in its instance (models/cnn.py): to the
     longest word of the instance, and at least to this."""
-    _known: tuple[object, KnownWords] | None = None
 
     def forward(self, token_characters: Tensor, longest_word: Tensor | None = None) -> Tensor:
         """(batch, [texts,] tokens, characters) -> (batch, [texts,] tokens, output_dim).
@@ -40,11 +38,10 @@ class CharacterEncoder(TokenCharactersEncoder):
         leading = token_characters.shape[:-1]
         # (words, characters)
         words = token_characters.flatten(end_dim=-2)
-        known = self._known_words(words)
-        if known is None:
-            encoded = self._encode(words, self._extent(token_characters, longest_word))
+        if self._looks_up(words):
+            encoded = known_words_of(self).vectors(words, self._encode)
         else:
-            encoded = known.vectors(words, self._encode)
+            encoded = self._encode(words, self._extent(token_characters, longest_word))
         # (batch, [texts,] tokens, output_dim)
         return self._dropout(encoded).view(*leading, -1)
 
@@ -54,17 +51,11 @@ class CharacterEncoder(TokenCharactersEncoder):
         embedded = self._embedding._module(words)
         return run_seq2vec(self._encoder._module, embedded, words != 0, extent)
 
-    def _known_words(self, words: Tensor) -> KnownWords | None:
-        """Those encoded with the weights as they are; None where a word's vector depends on more than the word, as a
-        convolution's does on padding, where gradients are wanted, or on a GPU, which encodes sooner than we look up."""
-        if torch.is_grad_enabled() or self.training or words.is_cuda or not words.numel():
-            return None
-        if not isinstance(self._encoder._module, FinalState):
-            return None
-        weights = state_of_weights(self)
-        if self._known is None or self._known[0] != weights:
-            self._known = weights, KnownWords()
-        return self._known[1]
+    def _looks_up(self, words: Tensor) -> bool:
+        """Not where a word's vector depends on more than the word, as a convolution's does on padding, nor where
+        gradients are wanted, nor on a GPU, which encodes sooner than we look up."""
+        of_words_alone = isinstance(self._encoder._module, FinalState) and not self.training
+        return of_words_alone and not torch.is_grad_enabled() and not words.is_cuda and words.numel() > 0
 
     def _extent(self, token_characters: Tensor, longest_word: Tensor | None) -> Tensor | None:
         if self.min_padding_length is None:

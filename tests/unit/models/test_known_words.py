@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from models.allennlp_compat import Embedding
 from models.cnn import ExtentCnnEncoder
-from models.known_words import LONGEST_WORD, KnownWords
+from models.known_words import LONGEST_WORD, KnownWords, known_words_of
 from models.recurrent import GruSeq2Vec, LstmSeq2Vec
 from models.text_field_embedder import CharacterEncoder
 
@@ -40,13 +41,13 @@ WORDS = words((5, 7), (), (256,), (5,), (256, 0, 1), (5, 7), (1, 256), (5, 7, 9,
 def test_vectors_are_those_without_it(kind: type) -> None:
     one = recurrent(kind)
     wanted = one(WORDS.unsqueeze(0)).detach()  # with gradients nothing is looked up
-    assert one._known is None
+    assert not known_words_of(one)
     for some in (WORDS[:3], WORDS, WORDS.flip(0), torch.nn.functional.pad(WORDS, (0, 5))):
         with torch.inference_mode():
             found = one(some.unsqueeze(0))
         rows = [next(row for row in range(len(WORDS)) if alike(WORDS[row], word)) for word in some]
         torch.testing.assert_close(found, wanted[:, rows], atol=1e-6, rtol=1e-5)
-    assert len(one._known[1]) == 7
+    assert len(known_words_of(one)) == 7
 
 
 def alike(one: Tensor, other: Tensor) -> bool:
@@ -88,8 +89,10 @@ def test_other_weights_are_noticed() -> None:
     one = recurrent()
     with torch.no_grad():
         before = one(WORDS.unsqueeze(0))
+        copied = copy.deepcopy(one)
         one._encoder._module._module.weight_hh_l0.mul_(2)
         after = one(WORDS.unsqueeze(0))
+        assert torch.equal(copied(WORDS.unsqueeze(0)), before)
     assert not torch.allclose(before, after)
     torch.testing.assert_close(after, one(WORDS.unsqueeze(0)).detach())
 
@@ -108,7 +111,7 @@ def test_convolutions_are_left_alone() -> None:
     one = encoder(ExtentCnnEncoder(embedding_dim=DIM, num_filters=3, ngram_filter_sizes=(2,)))
     with torch.inference_mode():
         one(WORDS.unsqueeze(0))
-    assert one._known is None
+    assert not known_words_of(one)
 
 
 def test_threads_share_it() -> None:
