@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import httpx
 import pytest
@@ -21,8 +22,10 @@ CHECKPOINT = ROOT / "tests" / "data" / "checkpoints" / "bert_pair"
 ARCHIVE = "biome_v33_pair_fwd_bwd"
 STEADY = "allennlp210_cnn"
 ROWS = 80_000
-GROWTH = 0.02
+TOLERANCE = 0.02
 """About one copy of those 10 MB in what the process has."""
+ROUNDS, SETTLING, COMPARED = 110, 5, 10
+"""What was freed last may not be given back yet, one time in six: so medians of some rounds, not single ones."""
 INSTANCE = {"text": "one text", "text_pair": "another text"}
 
 
@@ -90,25 +93,19 @@ def one_round(client: httpx.Client, store: Path) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def reload(server: ServerProcess, store: Path, settling: int, rounds: int) -> None:
-    caller = Caller(server, STEADY)
-    caller.start()
-    with server.client() as client:
-        for _ in range(settling):
-            one_round(client, store)
-        settled = resident(server)
-        for _ in range(rounds):
-            one_round(client, store)
-        grown = resident(server) - settled
-    caller.end()
-    assert not caller.refused
-    assert caller.answered > rounds
-    assert grown <= GROWTH * settled, f"{grown >> 20} MiB more than {settled >> 20} after {rounds} rounds"
-
-
 @pytest.mark.long
 def test_a_hundred_rounds_beside_requests(server: ServerProcess, tmp_path: Path) -> None:
-    reload(server, tmp_path, settling=10, rounds=100)
+    caller, levels = Caller(server, STEADY), []
+    caller.start()
+    with server.client() as client:
+        for _ in range(ROUNDS):
+            one_round(client, tmp_path)
+            levels.append(resident(server))
+    caller.end()
+    assert not caller.refused
+    assert caller.answered > ROUNDS
+    settled, final = median(levels[SETTLING : SETTLING + COMPARED]), median(levels[-COMPARED:])
+    assert abs(final - settled) <= TOLERANCE * settled, [level >> 20 for level in levels]
 
 
 def test_requests_for_a_model_that_is_loaded_again_are_all_answered(tmp_path: Path) -> None:

@@ -170,7 +170,8 @@ def test_the_log_has_every_request_and_no_text_of_an_instance(client, server):
     secret = "xyzzyplugh"
     for instances in ([secret], [{secret: secret}], [secret + " BREAK_ENCODE"], [{"text": [secret]}]):
         answer = client.post(PREDICT, json={"instances": instances}, headers={"x-request-id": "log-test"})
-    client.get("/")
+    last = client.get("/").headers["x-request-id"]
+    assert server.has_logged(lambda line: line.get("request_id") == last)
     lines = [line for line in server.lines if line.get("request_id") == "log-test" and line["event"] == "request"]
     assert [line["outcome"] for line in lines] == ["ok", "invalid", "failed", "invalid"]
     assert answer.status_code == 422
