@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from starlette.types import Message, Receive, Scope
+from starlette.types import Receive, Scope
 
 from app.errors import BodyTimeout, ClientGone, DeadlineExceeded, InvalidParameters, ServiceError
 from app.wire import read_body
@@ -22,7 +22,7 @@ class Patience:
         self._reading = False
         self._started = asyncio.get_running_loop().time()
         self._timeout = asyncio.timeout_at(self._started + self._deadline_ms / 1000)
-        self._watch: asyncio.Future[Message] | None = None
+        self._departure: asyncio.Future[Any] | None = None
         self._gone = False
 
     async def read(self, receive: Receive) -> bytes:
@@ -36,15 +36,20 @@ class Patience:
         self._deadline_ms = min(deadline_ms, self._most_ms)
         self._timeout.reschedule(self._started + self._deadline_ms / 1000)
 
-    def watch(self, receive: Receive) -> None:
+    def watch(self, scope: Scope, receive: Receive) -> None:
         """From here on a client that disconnects ends the block. Call it once the body is read."""
-        self._watch = asyncio.ensure_future(receive())
-        self._watch.add_done_callback(self._on_message)
+        self._departure = scope.get(DEPARTURE) or asyncio.ensure_future(receive())
+        self._departure.add_done_callback(self._on_departure)
 
-    def _on_message(self, watch: asyncio.Future[Message]) -> None:
-        if watch is self._watch and not watch.cancelled():
+    def _on_departure(self, departure: asyncio.Future[Any]) -> None:
+        if departure is self._departure:
             self._gone = True
             self._timeout.reschedule(self._started)
+
+    def _end_watch(self, departure: asyncio.Future[Any]) -> None:
+        departure.remove_done_callback(self._on_departure)
+        if isinstance(departure, asyncio.Task):  # not the connection's own
+            departure.cancel()
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
@@ -53,9 +58,9 @@ class Patience:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        watch, self._watch = self._watch, None
-        if watch:
-            watch.cancel()
+        departure, self._departure = self._departure, None
+        if departure:
+            self._end_watch(departure)
         try:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError:
@@ -67,6 +72,9 @@ class Patience:
         return BodyTimeout(self._deadline_ms) if self._reading else DeadlineExceeded(self._deadline_ms)
 
 
+DEPARTURE = "vitrine.departure"
+"""In the scope of a request, where the server knows: a future that is done when the connection is lost. A task that
+waits for the next message, which any server allows, costs as much as reading the request."""
 DEADLINE = b"x-request-timeout-ms"
 LONGEST_MS = 3_600_000
 

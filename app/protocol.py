@@ -11,6 +11,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.patience import DEPARTURE
+
 HEAD_SECONDS = 10
 """From the connection, or a head's first byte, to its end."""
 HEAD_BYTES = 64 << 10
@@ -26,9 +28,11 @@ class Protocol(HttpToolsProtocol):
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = True
+    _departure: asyncio.Future[None]
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._departure = self.loop.create_future()
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
@@ -47,6 +51,7 @@ class Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         super().on_message_begin()
+        self.scope[DEPARTURE] = self._departure  # type: ignore[literal-required]  # ASGI allows keys of one's own
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -56,8 +61,15 @@ class Protocol(HttpToolsProtocol):
             raise ValueError("a request with a body asks to speak another protocol")
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # a long body stopped it, but nobody would see the connection's end then
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_here()
+        if not self._departure.done():
+            self._departure.set_result(None)
         super().connection_lost(exc)
 
     def _wait_for_head(self) -> None:

@@ -84,7 +84,7 @@ class ExplainEndpoint(PredictEndpoint):
                 request = parse_explain(parse_json(body))
             if request.parameters.deadline_ms:
                 patience.allow(request.parameters.deadline_ms)
-            patience.watch(receive)
+            patience.watch(scope, receive)
             served = self.service.catalog.served(name)
             explanations = await self._explainer.explain(served, request.instances, request.parameters)
             scope["vitrine.log"] = {"instances": len(request.instances), "explained_by": request.parameters.method}

@@ -79,7 +79,7 @@ def labels_router(service: Service, access: Access) -> APIRouter:
                 asked = parse_extend(parse_json(await patience.read(request.receive)))
                 if asked.deadline_ms:
                     patience.allow(asked.deadline_ms)
-                patience.watch(request.receive)
+                patience.watch(request.scope, request.receive)
                 key = _idempotency_key(request)
                 with under_way.only(name, key):
                     return await _extended(served, asked, author, key, request, response)

@@ -48,7 +48,7 @@ class PredictEndpoint:
                 request = parse_predict(parse_json(body))
             if request.parameters.deadline_ms:
                 patience.allow(request.parameters.deadline_ms)
-            patience.watch(receive)
+            patience.watch(scope, receive)
             served = self.service.catalog.served(name)
             started = time.perf_counter()
             predictions = await predict(self.service, served, request.instances, options_of(request.parameters))

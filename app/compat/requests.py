@@ -41,7 +41,7 @@ async def asked(service: Service, request: Request, served: ServedModel, verb: s
         async with Patience(service.settings.default_deadline_ms, allowed_ms(request.scope)) as patience:
             require_json(request.scope)
             body = parse_json(await patience.read(request.receive))
-            patience.watch(request.receive)
+            patience.watch(request.scope, request.receive)
             yield body
 
 

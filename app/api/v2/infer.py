@@ -82,7 +82,7 @@ class InferEndpoint:
                 request, binary = await self._read(headers, body)
             if request.parameters.timeout:
                 patience.allow(min(LONGEST_MS, math.ceil(request.parameters.timeout / 1000)))
-            patience.watch(receive)
+            patience.watch(scope, receive)
             served = served_version(self.service, name, version)
             wanted = wanted_outputs(request.outputs, binary=request.parameters.binary_data_output)
             instances = instances_of(

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from app.errors import ClientGone, DeadlineExceeded
-from app.patience import Patience
+from app.patience import DEPARTURE, Patience
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ class Client:
 
 async def test_work_in_time_is_left_alone():
     async with Patience(1000) as patience:
-        patience.watch(Client().receive)
+        patience.watch({}, Client().receive)
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.01)
 
@@ -34,7 +34,7 @@ async def wait_inside(patience, receive=None, *, then_allow=None):
     """Work that takes for ever."""
     async with patience:
         if receive:
-            patience.watch(receive)
+            patience.watch({}, receive)
         await asyncio.sleep(0.04)
         if then_allow:
             patience.allow(then_allow)
@@ -61,10 +61,33 @@ async def test_a_client_that_goes_ends_the_block_at_once():
     assert now() - started < 1
 
 
+async def test_a_connection_that_says_when_it_is_lost_is_not_asked():
+    lost = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.02, lost.set_result, None)
+    tasks = asyncio.all_tasks()
+
+    async def work():
+        async with Patience(5000) as patience:
+            patience.watch({DEPARTURE: lost}, Client().receive)
+            assert asyncio.all_tasks() == tasks
+            await asyncio.sleep(5)
+
+    with pytest.raises(ClientGone):
+        await work()
+
+
+async def test_a_connection_that_is_lost_after_the_block_is_none_of_its_concern():
+    lost = asyncio.get_running_loop().create_future()
+    async with Patience(5000) as patience:
+        patience.watch({DEPARTURE: lost}, Client().receive)
+    lost.set_result(None)
+    await asyncio.sleep(0.01)
+
+
 async def test_an_error_inside_passes_and_the_watch_ends():
     async def fail():
         async with Patience(5000) as patience:
-            patience.watch(client.receive)
+            patience.watch({}, client.receive)
             await asyncio.sleep(0)
             raise ZeroDivisionError
 
@@ -78,7 +101,7 @@ async def test_an_error_inside_passes_and_the_watch_ends():
 async def test_a_client_that_goes_as_the_answer_is_ready_changes_nothing():
     client = Client()
     async with Patience(5000) as patience:
-        patience.watch(client.receive)
+        patience.watch({}, client.receive)
         await asyncio.sleep(0)
         client.gone.set()
     await asyncio.sleep(0.01)
