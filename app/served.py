@@ -12,8 +12,9 @@ import torch
 from app.answers import Row
 from app.spreading import Spreading
 from app.stages import stage
-from models.classifier import Batch, Classifier, Features, LabelSet, probabilities
+from models.classifier import Batch, Classifier, Features, LabelSet
 from models.errors import InvalidInstance
+from models.scores import scores_and_logits
 
 NO_ANSWER = "The model has no answer for this instance: it is too short or holds nothing that the model knows."
 
@@ -49,15 +50,13 @@ class ServedModel:
         with stage("encode"):
             vectors = self.classifier.encode(batch)  # (batch, dim)
         with stage("head"):
-            logits = self.label_set.head(vectors).float()  # (batch, num_labels)
-            # In float64, so that what is left beside a label that is all but certain keeps its odds.
-            scores = probabilities(logits.double(), self.classifier.multilabel)
-            return [
-                Row(one_scores, one_logits) if finite else InvalidInstance(NO_ANSWER)
-                for one_scores, one_logits, finite in zip(
-                    scores.tolist(), logits.tolist(), logits.isfinite().all(dim=-1).tolist(), strict=True
-                )
-            ]
+            logits = self.label_set.head(vectors)  # (batch, num_labels)
+            return list(map(_row, scores_and_logits(logits, self.classifier.multilabel).tolist()))
+
+
+def _row(read: Sequence[Sequence[float]]) -> Row | InvalidInstance:
+    scores, logits = read
+    return Row(scores, logits) if math.isfinite(sum(logits)) else InvalidInstance(NO_ANSWER)
 
 
 @dataclass(frozen=True, eq=False)

@@ -201,7 +201,7 @@ class CheckpointClassifier(Classifier):
         width = max(lengths)
         tensors = {
             "input_ids": pad(ids, width, self._tokenizer.padding_id),
-            "attention_mask": mask_of(lengths, width).long(),
+            "attention_mask": mask_of(lengths, width, dtype=int),
         }
         if self._with_types:
             tensors["token_type_ids"] = pad([one.inputs["token_type_ids"] for one in features], width)

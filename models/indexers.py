@@ -41,10 +41,11 @@ def pad_nested(rows: Sequence[Sequence[Sequence[int]]], width: int, depth: int) 
     return torch.from_numpy(padded)
 
 
-def mask_of(lengths: Sequence[int], width: int) -> Tensor:
+def mask_of(lengths: Sequence[int], width: int, dtype: type = bool) -> Tensor:
     """(rows, width), True within each row's length."""
     # (1, width) < (rows, 1) -> (rows, width)
-    return torch.arange(width).unsqueeze(0) < torch.tensor(lengths).unsqueeze(1)
+    within = numpy.arange(width)[None, :] < numpy.array(lengths)[:, None]
+    return torch.from_numpy(within.astype(dtype, copy=False))
 
 
 class Indexer(ABC):
