@@ -9,12 +9,14 @@ position alone is masked NaN: "the original has no answer".
 """
 
 import math
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from models import packed_recurrence, recurrence
 from models.allennlp_compat import (
     AugmentedLstmSeq2SeqEncoder,
     AugmentedLstmSeq2VecEncoder,
@@ -31,7 +33,7 @@ from models.allennlp_compat import (
     StackedBidirectionalLstmSeq2SeqEncoder,
     StackedBidirectionalLstmSeq2VecEncoder,
 )
-from models.recurrence import all_states, final_states, input_gradient_only
+from models.scripted import scripted
 
 
 def _pack(inputs: Tensor, mask: Tensor) -> tuple[PackedSequence, Tensor]:
@@ -56,21 +58,31 @@ class _Recurrent(nn.Module):
     def _run(self, packed: PackedSequence, hidden_state: Any) -> tuple[PackedSequence, Any]:
         return self._module(packed, hidden_state)
 
-    def _explains(self, inputs: Tensor, hidden_state: Any) -> bool:
-        """Whether nothing but the gradient of `inputs` is wanted, which models/recurrence.py gives sooner."""
-        plain = hidden_state is None and isinstance(self._module, nn.RNNBase)
-        return plain and not self.training and inputs.requires_grad and input_gradient_only(self._module)
+    def _sooner(self, inputs: Tensor, hidden_state: Any) -> ModuleType | None:
+        """What gives the same states sooner than torch: where nothing but the gradient of `inputs` is wanted, and where
+        no gradient is, on a CPU."""
+        if hidden_state is not None or self.training or not isinstance(self._module, nn.RNNBase):
+            return None
+        if inputs.requires_grad and recurrence.input_gradient_only(self._module):
+            return recurrence
+        return packed_recurrence if packed_recurrence.states_only(self._module, inputs) else None
 
     def _as_if_alone(self, outputs: Tensor, mask: Tensor, lengths: Tensor) -> Tensor:
         """Overwrites the rows that the original would not have run; outputs and result are (batch, ...)."""
         if self.training:
             return outputs.masked_fill(_per_row(lengths == 0, outputs), 0.0)
-        nothing = lengths == 0
-        runs = mask[:, 0].bool() & ~nothing
-        if runs.all():
-            return outputs
-        instead = torch.full_like(lengths, math.nan, dtype=outputs.dtype).masked_fill(nothing, self.empty)
-        return torch.where(_per_row(runs, outputs), outputs, _per_row(instead, outputs))
+        return _as_if_alone(outputs, mask, lengths, self.empty)
+
+
+@scripted
+def _as_if_alone(outputs: Tensor, mask: Tensor, lengths: Tensor, empty: float) -> Tensor:
+    nothing = lengths == 0  # (batch,)
+    runs = mask[:, 0].to(torch.bool) & ~nothing  # (batch,)
+    if bool(runs.all()):
+        return outputs
+    instead = torch.full_like(lengths, math.nan, dtype=outputs.dtype).masked_fill(nothing, empty)  # (batch,)
+    per_row = [-1] + [1] * (outputs.dim() - 1)
+    return torch.where(runs.view(per_row), outputs, instead.view(per_row))  # (batch, ...)
 
 
 class FinalState(_Recurrent):
@@ -78,9 +90,9 @@ class FinalState(_Recurrent):
 
     def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
         """(batch, length, input_dim), (batch, length) -> (batch, output_dim)."""
-        if self._explains(inputs, hidden_state):
+        if sooner := self._sooner(inputs, hidden_state):
             lengths = mask.sum(dim=1)
-            return self._as_if_alone(final_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
+            return self._as_if_alone(sooner.final_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
         packed, lengths = _pack(inputs, mask)
         _, state = self._run(packed, hidden_state)
         state = state[0] if isinstance(state, tuple) else state
@@ -95,9 +107,9 @@ class AllStates(_Recurrent):
 
     def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
         """(batch, length, input_dim), (batch, length) -> (batch, length, output_dim)."""
-        if self._explains(inputs, hidden_state):
+        if sooner := self._sooner(inputs, hidden_state):
             lengths = mask.sum(dim=1)
-            return self._as_if_alone(all_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
+            return self._as_if_alone(sooner.all_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
         packed, lengths = _pack(inputs, mask)
         output, _ = self._run(packed, hidden_state)
         # (batch, length, output_dim)

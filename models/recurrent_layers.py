@@ -1,10 +1,9 @@
 """The weights of torch's RNN, GRU and LSTM, layer by layer, as the loops over their steps take them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 import torch
@@ -13,6 +12,20 @@ from torch.nn import functional
 
 LATE_GATES = {"GRU": 1}
 """How many gates, the last ones, see the state apart, so that its bias cannot join the input's."""
+
+
+class Weights(NamedTuple):
+    """Of a layer on the way forward, direction by direction. An LSTM's gates are in the order input, forget, output,
+    cell: the first three have the same curve."""
+
+    input: Tensor
+    """(directions, input, gates * hidden)"""
+    bias: Tensor
+    """(directions, gates * hidden)"""
+    state: Tensor
+    """(directions, hidden, gates * hidden)"""
+    late_bias: Tensor
+    """(directions, 1, late gates * hidden)"""
 
 
 @dataclass(frozen=True)
@@ -27,7 +40,7 @@ class Layer:
     _state_weights: Sequence[Tensor]
 
     @classmethod
-    def of(cls, layers: nn.RNNBase, number: int) -> Layer:
+    def of(cls, layers: nn.RNNBase, number: int) -> Self:
         suffixes = [f"_l{number}", f"_l{number}_reverse"][: 1 + layers.bidirectional]
 
         def each(name: str) -> list[Tensor]:
@@ -52,11 +65,23 @@ class Layer:
         """(directions, hidden, gates * hidden)."""
         return torch.stack([weight.t() for weight in self._state_weights])
 
+    @cached_property
+    def weights(self) -> Weights:
+        input_weight = torch.stack([weight.t() for weight in self.input_weights])  # (directions, input, gates * hidden)
+        ordered = _cell_gate_last if self.mode == "LSTM" else Tensor.contiguous
+        return Weights(ordered(input_weight), ordered(self.input_bias), ordered(self.state_weight), self.state_bias)
+
     def project(self, ways: Sequence[Tensor], *, biased: bool = True) -> list[Tensor]:
         """What each direction's input, in the order that it reads, adds to the gates: (..., input) -> (..., gates *
         hidden)."""
         biases = self.input_bias if biased else [None] * len(ways)
         return [functional.linear(*one) for one in zip(ways, self.input_weights, biases, strict=True)]
+
+
+def _cell_gate_last(weight: Tensor) -> Tensor:
+    """(..., gates * hidden) in torch's order: input, forget, cell, output."""
+    admit, keep, new, show = weight.chunk(4, dim=-1)
+    return torch.cat([admit, keep, show, new], dim=-1)
 
 
 def state_of_weights(module: nn.Module) -> object:

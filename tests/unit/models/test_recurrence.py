@@ -1,4 +1,4 @@
-"""The layers made for explaining give torch's numbers and torch's slopes."""
+"""The layers made for explaining give torch's numbers and torch's slopes; those for predicting its numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from models import packed_recurrence
 from models.line import Line, line_of
 from models.recurrence import all_states, final_states, input_gradient_only
 
@@ -86,6 +87,36 @@ def test_weights_that_change_are_noticed() -> None:
         compare(layers, torch.tensor([TIME] * BATCH))
         with torch.no_grad():
             layers.weight_hh_l0.mul_(1.5)
+
+
+@pytest.mark.parametrize("layers", KINDS.values(), ids=KINDS.keys())
+@pytest.mark.parametrize("lengths", [(TIME, 1, 4, 7, 2), (TIME,) * BATCH, (3,) * BATCH])
+def test_states_alone_are_torchs(layers: nn.RNNBase, lengths: tuple[int, ...]) -> None:
+    compare_states(layers.eval(), torch.randn(BATCH, TIME, INPUT), torch.tensor(lengths))
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("batch", [1, 40])
+def test_states_of_wide_layers_are_torchs(kind: type[nn.RNNBase], batch: int) -> None:
+    """Few rows and many: directions run side by side, and one after the other."""
+    layers = kind(8, 300, bidirectional=True, batch_first=True).eval()
+    compare_states(layers, torch.randn(batch, TIME, 8), torch.randint(1, TIME + 1, (batch,)))
+
+
+@torch.inference_mode()
+def compare_states(layers: nn.RNNBase, texts: Tensor, lengths: Tensor) -> None:
+    assert packed_recurrence.states_only(layers, texts)
+    every, last = by_torch(layers, texts, lengths)
+    torch.testing.assert_close(packed_recurrence.all_states(layers, texts, lengths), every, atol=2e-6, rtol=1e-5)
+    torch.testing.assert_close(packed_recurrence.final_states(layers, texts, lengths), last, atol=2e-6, rtol=1e-5)
+
+
+def test_what_wants_gradients_is_left_to_torch() -> None:
+    layers, texts = nn.LSTM(INPUT, HIDDEN), torch.ones(1, 1, INPUT)
+    assert not packed_recurrence.states_only(layers, texts)
+    with torch.no_grad():
+        assert packed_recurrence.states_only(layers, texts)
+        assert not packed_recurrence.states_only(nn.LSTM(INPUT, HIDDEN, proj_size=2), texts)
 
 
 def test_training_and_predicting_are_left_to_torch() -> None:
