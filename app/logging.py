@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import io
 import logging
 import sys
 import traceback
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, cast
 
 import orjson
@@ -29,7 +32,9 @@ def configure_logging(settings: Settings) -> None:
     on_terminal = sys.stdout.isatty()
     if settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal):
         renderer = [_TRACEBACKS, structlog.processors.JSONRenderer(_json)]
-        factory: Any = structlog.BytesLoggerFactory(cast(BinaryIO, FlushedTogether(sys.stdout.buffer)))
+        lines = WrittenTogether(_buffered(sys.stdout.buffer))
+        atexit.register(lines.write_now)
+        factory: Any = structlog.BytesLoggerFactory(cast(BinaryIO, lines))
     else:
         renderer = [
             structlog.dev.ConsoleRenderer(colors=on_terminal, exception_formatter=structlog.dev.plain_traceback)
@@ -44,28 +49,44 @@ def configure_logging(settings: Settings) -> None:
     _configure_libraries(shared, renderer, level)
 
 
-class FlushedTogether:
-    """A file whose lines of one event loop are flushed together: a system call for each would take the loop longer
+def _buffered(file: BinaryIO) -> BinaryIO:
+    """With PYTHONUNBUFFERED what is under stdout may take a part of what it is given."""
+    return io.BufferedWriter(file) if isinstance(file, io.RawIOBase) else file
+
+
+class WrittenTogether:
+    """A file to which lines of one event loop are written together: a system call for each would take the loop longer
     than the rest of a log line, because other threads take the interpreter meanwhile."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._lock = Lock()
+        self._lines: list[bytes] = []
         self._due = False
-        self.write = file.write
+
+    def write(self, line: bytes) -> None:
+        with self._lock:
+            self._lines.append(line)
 
     def flush(self) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self._file.flush()
+            self.write_now()
             return
         if not self._due:
             self._due = True
-            loop.call_later(FLUSH_S, self._flush_now)
+            loop.call_later(FLUSH_S, self._write_due)
 
-    def _flush_now(self) -> None:
+    def _write_due(self) -> None:
         self._due = False
-        self._file.flush()
+        self.write_now()
+
+    def write_now(self) -> None:
+        with self._lock:
+            lines, self._lines = self._lines, []
+            self._file.write(b"".join(lines))
+            self._file.flush()
 
 
 FLUSH_S = 0.02

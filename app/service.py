@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from app.tracing import Tracing
 
 log = structlog.get_logger(__name__)
+
+
+SWITCH_S = 0.0001
+"""How long a thread waits for the interpreter before whoever has it must let go: the threads of the lane want it for
+moments, between their operations, and the event loop is not often done within Python's own 5 ms."""
 
 
 class Closable(Protocol):
@@ -82,6 +88,7 @@ class Service:
     def start(self) -> asyncio.Task[None]:
         """Load the store while the server already answers its probes; the task ends when that is done."""
         keep_freed_memory()
+        sys.setswitchinterval(SWITCH_S)
         self._loading = asyncio.create_task(self._load_store())
         self._watching = asyncio.create_task(watch_loop(self.metrics.loop_lag.observe))
         return self._loading
