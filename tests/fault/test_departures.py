@@ -23,6 +23,7 @@ PREDICT = "/v1/models/mood:predict"
 CLIENTS = 200
 CANCELLED = 'vitrine_requests_total{model="mood",outcome="cancelled",verb="predict"}'
 ITEMS = 'vitrine_batch_items_sum{model="mood"}'
+LONG_PADDING = " " * (1 << 20)
 DEADLINE_MS, LATE_MS = 150, 150
 
 
@@ -112,6 +113,26 @@ async def test_of_clients_that_vanish_nothing_reaches_the_device(server: ServerP
         assert sample(probe, cancelled) - cancelled_before == CLIENTS
         # The slow one and the next; the batch that was handed over already is dropped whole.
         assert sample(probe, ITEMS) - items_before == 2
+
+
+@pytest.mark.clock
+async def test_a_client_that_vanishes_after_a_long_body_is_noticed_too(server: ServerProcess) -> None:
+    """Reading stops beyond 64 KiB, and with it, were it not resumed, the news that nobody is there any more."""
+    url = urlsplit(server.url)
+    body = json.dumps({"instances": ["x y z"]}) + LONG_PADDING
+    head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    with server.client() as probe:
+        async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+            slow = asyncio.create_task(client.post(PREDICT, json={"instances": ["SLOW"]}))
+            await asyncio.sleep(0.1)
+            with socket.create_connection((url.hostname, url.port)) as connection:
+                connection.sendall(head.encode() + body.encode())
+                await asyncio.sleep(0.1)
+                assert sample(probe, "vitrine_queue_items") == 1
+            await asyncio.sleep(0.1)
+            assert not slow.done()
+            assert sample(probe, "vitrine_queue_items") == 0
+            assert (await slow).status_code == 200
 
 
 async def test_clients_that_hang_up_half_way_leave_nothing(server: ServerProcess) -> None:
