@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from models.allennlp_compat import (
-    BiMpmMatching,
     CategoricalAccuracy,
     FeedForward,
     InitializerApplicator,
@@ -20,6 +19,7 @@ from models.allennlp_compat import (
     check_dimensions_match,
     get_text_field_mask,
 )
+from models.bimpm_matching import BiMpmMatching
 from models.biome_classifier_mixin import BiomeClassifierMixin
 from models.cnn import run_seq2vec
 

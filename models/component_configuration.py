@@ -8,7 +8,6 @@ import inspect
 from typing import Any, ClassVar, Self
 
 from models.allennlp_compat import (
-    BiMpmMatching,
     Embedding,
     FeedForward,
     FromParams,
@@ -17,6 +16,7 @@ from models.allennlp_compat import (
     Seq2SeqEncoder,
     Seq2VecEncoder,
 )
+from models.bimpm_matching import BiMpmMatching
 
 INPUT_DIMENSIONS = ("input_size", "hidden_dim", "embedding_dim", "input_dim")
 """What constructors call the size of their input; the first that a constructor has is it."""

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.allennlp_compat import BiMpmMatching, InitializerApplicator, TextFieldTensors, get_text_field_mask
+from models.allennlp_compat import InitializerApplicator, TextFieldTensors, get_text_field_mask
+from models.bimpm_matching import BiMpmMatching
 from models.biome_tokenizer import Clipper
 from models.classification_head import ClassificationHead, LabelledReading, LabelWeights
 from models.classifier import InputSchema
