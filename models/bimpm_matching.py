@@ -5,7 +5,7 @@ The same parameters and numbers. A cosine in a perspective weighs each dimension
 its product and norms are products with the squares of the weights, and no vector is laid out once for each perspective.
 """
 
-from typing import Any, NamedTuple, Optional, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -17,10 +17,10 @@ from models.scripted import scripted
 class Weights(NamedTuple):
     """Of the matchings that there are: (perspectives, dim) each, of the first text and of the second."""
 
-    full: Optional[tuple[Tensor, Tensor]]  # noqa: UP045 - TorchScript reads it
-    maxpool: Optional[Tensor]  # noqa: UP045
-    attentive: Optional[tuple[Tensor, Tensor]]  # noqa: UP045
-    max_attentive: Optional[tuple[Tensor, Tensor]]  # noqa: UP045
+    full: tuple[Tensor, Tensor] | None
+    maxpool: Tensor | None
+    attentive: tuple[Tensor, Tensor] | None
+    max_attentive: tuple[Tensor, Tensor] | None
 
 
 def _squares(weight: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ def _one_way(
     other_end: Tensor,
     mask: Tensor,
     cosines: Tensor,
-    pairs: Optional[Tensor],  # noqa: UP045
+    pairs: Tensor | None,
     weights: Weights,
     side: int,
 ) -> Tensor:
@@ -118,8 +118,8 @@ def matchings(
     # (batch, length1, length2)
     cosines = text1.matmul(text2.transpose(1, 2)) / (norms1 * norms2.transpose(1, 2))
     maxpool = weights.maxpool
-    pairs: Optional[Tensor] = None  # noqa: UP045
-    pairs_back: Optional[Tensor] = None  # noqa: UP045
+    pairs: Tensor | None = None
+    pairs_back: Tensor | None = None
     if maxpool is not None:
         pairs = _match_all(text1, text2, maxpool)
         pairs_back = pairs.transpose(1, 2)

@@ -42,7 +42,7 @@ def pad_nested(rows: Sequence[Sequence[Sequence[int]]], width: int, depth: int) 
 
 
 def mask_of(lengths: Sequence[int], width: int, dtype: type = bool) -> Tensor:
-    """(rows, width), True within each row's length."""
+    """(rows, width), True or 1 within each row's length."""
     # (1, width) < (rows, 1) -> (rows, width)
     within = numpy.arange(width)[None, :] < numpy.array(lengths)[:, None]
     return torch.from_numpy(within.astype(dtype, copy=False))

@@ -47,7 +47,7 @@ def _pack(inputs: Tensor, mask: Tensor) -> tuple[PackedSequence, Tensor]:
 
 def _per_row(rows: Tensor, like: Tensor) -> Tensor:
     """(batch,) -> (batch, 1, ...) with as many dimensions as `like`."""
-    return rows.view(-1, *[1] * (like.dim() - 1))
+    return rows.view([-1] + [1] * (like.dim() - 1))
 
 
 class _Recurrent(nn.Module):
@@ -81,8 +81,7 @@ def _as_if_alone(outputs: Tensor, mask: Tensor, lengths: Tensor, empty: float) -
     if bool(runs.all()):
         return outputs
     instead = torch.full_like(lengths, math.nan, dtype=outputs.dtype).masked_fill(nothing, empty)  # (batch,)
-    per_row = [-1] + [1] * (outputs.dim() - 1)
-    return torch.where(runs.view(per_row), outputs, instead.view(per_row))  # (batch, ...)
+    return torch.where(_per_row(runs, outputs), outputs, _per_row(instead, outputs))  # (batch, ...)
 
 
 class FinalState(_Recurrent):

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from models.classifier import probabilities
 from models.scripted import scripted
 
 
@@ -13,5 +14,4 @@ def scores_and_logits(logits: Tensor, multilabel: bool) -> Tensor:
     In float64, so that what is left beside a label that is all but certain keeps its odds.
     """
     logits = logits.float().double()
-    scores = logits.sigmoid() if multilabel else logits.softmax(dim=-1)
-    return torch.stack([scores, logits], dim=1)
+    return torch.stack([probabilities(logits, multilabel), logits], dim=1)
