@@ -85,8 +85,9 @@ class WrittenTogether:
     def write_now(self) -> None:
         with self._lock:
             lines, self._lines = self._lines, []
-            self._file.write(b"".join(lines))
-            self._file.flush()
+            if lines:  # at the end the file may be closed
+                self._file.write(b"".join(lines))
+                self._file.flush()
 
 
 FLUSH_S = 0.02
