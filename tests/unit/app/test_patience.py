@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -80,6 +82,10 @@ async def test_a_connection_that_is_lost_after_the_block_is_none_of_its_concern(
     lost = asyncio.get_running_loop().create_future()
     async with Patience(5000) as patience:
         patience.watch({DEPARTURE: lost}, Client().receive)
+    ended = weakref.ref(patience)
+    del patience
+    gc.collect()
+    assert ended() is None  # a connection that lives long would keep every request
     lost.set_result(None)
     await asyncio.sleep(0.01)
 

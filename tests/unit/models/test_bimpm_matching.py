@@ -44,6 +44,8 @@ def test_matchings_are_allennlps(options: dict[str, Any], empty: bool) -> None:
     own.load_state_dict(original.state_dict())
     assert own.get_output_dim() == original.get_output_dim()
     found = [run(matcher, empty=empty) for matcher in (own, original)]
+    with torch.no_grad():
+        assert len(own(*texts(empty=empty))[0]) == 1 or empty  # its own way, not AllenNLP's
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-4, equal_nan=True)
 

@@ -96,10 +96,11 @@ def test_states_alone_are_torchs(layers: nn.RNNBase, lengths: tuple[int, ...]) -
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
-@pytest.mark.parametrize("batch", [1, 40])
-def test_states_of_wide_layers_are_torchs(kind: type[nn.RNNBase], batch: int) -> None:
-    """Few rows and many: directions run side by side, and one after the other."""
-    layers = kind(8, 300, bidirectional=True, batch_first=True).eval()
+@pytest.mark.parametrize(("hidden", "batch"), [(300, 1), (300, 40), (100, 10), (100, 90)])
+def test_states_of_larger_layers_are_torchs(kind: type[nn.RNNBase], hidden: int, batch: int) -> None:
+    """Wide layers and many rows run one direction after the other, a few rows of narrow ones both side by side."""
+    torch.manual_seed(7)
+    layers = kind(8, hidden, bidirectional=True, batch_first=True).eval()
     compare_states(layers, torch.randn(batch, TIME, 8), torch.randint(1, TIME + 1, (batch,)))
 
 
