@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -20,33 +20,32 @@ from app.served import NO_ANSWER, OtherWork, ServedModel
 from app.slice_gate import ALONE_S
 from app.spreading import ONE_THREAD, Spread, Spreading
 from models.classifier import Batch, Features
+from models.curve import FIRST_LEVEL, LEVELS, Curve, curved_ends, curves, gradients_along
 from models.errors import InvalidInstance
-from models.explain import Method, Probe, ends, gradients, path
+from models.explain import Ends, Method, Path, Probe, ends, gradients, path
 from models.explainable import Explainable
 from models.explanations import explainable_by
 
 
-class Ends(NamedTuple):
-    """Scores and logits of an instance, and the scores of its baseline, in label order."""
+class Probing(NamedTuple):
+    """What the score of a label is asked."""
 
-    scores: Sequence[float]
-    logits: Sequence[float]
-    baseline_scores: Sequence[float]
+    target: int
+    probes: Sequence[Probe]
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some probes of one instance for one label."""
+    """So many `copies` of one instance side by side, and what is `wanted` of them."""
 
     features: Features
-    target: int
-    probes: Sequence[Probe]
+    copies: int
+    wanted: Any = None
 
     @property
     def shape(self) -> Shape:
-        """As many instances of this shape side by side as there are probes. The last pair takes no room: it keeps
-        apart what only looks alike, for classifiers that need one shape."""
-        count = len(self.probes)
+        """The last pair takes no room: it keeps apart what only looks alike, for classifiers that need one shape."""
+        count = self.copies
         return (*((texts * count, tokens) for texts, tokens in self.features.shape), (0, count))
 
 
@@ -75,8 +74,8 @@ WORTH_SHARING_S = 0.012
 
 
 @dataclass(frozen=True, eq=False)
-class ExplainWork(OtherWork):
-    """Gradients for one classifier by one method. Requests that share it share its batches."""
+class SlicedWork(OtherWork):
+    """What the works of one classifier, method and baseline have in common."""
 
     method: Method
     baseline: str
@@ -96,47 +95,119 @@ class ExplainWork(OtherWork):
         """One long slice's: what is more had better wait for the next core than lengthen the way to a free one."""
         return ALONE_S / self.pace.seconds_per_token
 
-    @cached_property
-    def ends(self) -> EndsWork:
-        return EndsWork(self.served, self)
-
     def collate(self, slices: Sequence[Slice]) -> Batch:
         batch = self.served.classifier.collate([one.features for one in slices])
         tensors = {"features": batch.tensors, "slices": slices}
         return Batch(tensors, batch.size, batch.real_tokens, batch.padded_tokens)
 
+    def _opened(self, batch: Batch) -> tuple[Sequence[Slice], Batch, Path]:
+        """The slices of a collated batch, their features, and the path of each."""
+        features = Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens)
+        return batch.tensors["slices"], features, path(self.explainable, features, self.baseline)
+
+    def _learn(self, batch: Batch, slices: Sequence[Slice], started: float) -> None:
+        tokens = batch.padded_tokens // batch.size * sum(one.copies for one in slices)
+        self.pace.observe(tokens, time.perf_counter() - started)
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainWork(SlicedWork):
+    """Gradients for one classifier by one method. Requests that share it share its batches."""
+
+    @cached_property
+    def ends(self) -> EndsWork:
+        return EndsWork(self.served, self.method, self.baseline, self.pace)
+
+    @cached_property
+    def curved_ends(self) -> CurvedEndsWork:
+        return CurvedEndsWork(self.served, self.method, self.baseline, self.pace)
+
+    @cached_property
+    def looks(self) -> Mapping[int, LookWork]:
+        """By the number of points that a curve is to have."""
+        return {level: LookWork(self.served, self.method, self.baseline, self.pace, level) for level in LEVELS}
+
+    @cached_property
+    def along(self) -> Mapping[int, AlongWork]:
+        """By the number of points that the curves have."""
+        return {level: AlongWork(self.served, self.method, self.baseline, self.pace) for level in LEVELS}
+
     def run(self, batch: Batch) -> list[list[Tensor]]:
         """For each slice the sum over its probes: one tensor ([texts,] tokens) per input."""
         started = time.perf_counter()
-        slices: Sequence[Slice] = batch.tensors["slices"]
-        features = Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens)
-        found = gradients(
-            self.method,
-            self.explainable,
-            self.served.label_set.head,
-            features,
-            path(self.explainable, features, self.baseline),
-            [one.probes for one in slices],
-            [one.target for one in slices],
-        )
-        tokens = batch.padded_tokens // batch.size * sum(len(one.probes) for one in slices)
-        self.pace.observe(tokens, time.perf_counter() - started)
+        slices, features, along = self._opened(batch)
+        asked: list[Probing] = [one.wanted for one in slices]
+        head, probes, targets = self.served.label_set.head, [one.probes for one in asked], [one.target for one in asked]
+        found = gradients(self.method, self.explainable, head, features, along, probes, targets)
+        self._learn(batch, slices, started)
         return found
 
 
 @dataclass(frozen=True, eq=False)
-class EndsWork(OtherWork):
+class AlongWork(SlicedWork):
+    """The same from the points of curves, all of as many."""
+
+    def run(self, batch: Batch) -> list[list[Tensor]]:
+        started = time.perf_counter()
+        slices, features, along = self._opened(batch)
+        stretches = [one.wanted for one in slices]
+        head = self.served.label_set.head
+        found = gradients_along(self.method, self.explainable, head, features, along, stretches)
+        self._learn(batch, slices, started)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class LookWork(SlicedWork):
+    """The points that a curve, `wanted`, lacks to `level`."""
+
+    level: int
+
+    def run(self, batch: Batch) -> list[Curve]:
+        slices, features, along = self._opened(batch)
+        known = torch.stack([one.wanted.points for one in slices])
+        return curves(self.explainable, features, along, self.level, known)
+
+
+@dataclass(frozen=True)
+class InstanceEnds:
+    """Scores and logits of an instance, and the scores of its baseline, in label order; and the curve between."""
+
+    scores: Sequence[float]
+    logits: Sequence[float]
+    baseline_scores: Sequence[float]
+    curve: Curve | None
+
+
+@dataclass(frozen=True, eq=False)
+class EndsWork(SlicedWork):
     """Where the explained score ends, and where it starts."""
 
-    work: ExplainWork
+    copies = 2
 
-    @torch.no_grad()
-    def run(self, batch: Batch) -> list[Ends | InvalidInstance]:
+    def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
         """InvalidInstance where the classifier has no answer."""
-        values = ends(self.work.explainable, self.work.served.label_set.head, batch, self.work.baseline)
-        finite = values[1].isfinite().all(dim=-1).tolist()
-        rows: Any = zip(*(value.tolist() for value in values), strict=True)
-        return [Ends(*row) if good else InvalidInstance(NO_ANSWER) for row, good in zip(rows, finite, strict=True)]
+        _, features, along = self._opened(batch)
+        both = ends(self.explainable, self.served.label_set.head, features, along)
+        return _instance_ends(both, [None] * batch.size)
+
+
+@dataclass(frozen=True, eq=False)
+class CurvedEndsWork(SlicedWork):
+    """The same, with what can be told of the way between."""
+
+    copies = FIRST_LEVEL
+
+    def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
+        _, features, along = self._opened(batch)
+        found = curves(self.explainable, features, along, FIRST_LEVEL)
+        return _instance_ends(curved_ends(self.explainable, self.served.label_set.head, found), found)
+
+
+def _instance_ends(both: Ends, found: Sequence[Curve | None]) -> list[InstanceEnds | InvalidInstance]:
+    finite = both.logits.isfinite().all(dim=-1).tolist()
+    rows: Any = zip(*(value.tolist() for value in both), found, strict=True)
+    return [InstanceEnds(*row) if good else InvalidInstance(NO_ANSWER) for row, good in zip(rows, finite, strict=True)]
 
 
 class ExplainWorks:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
-
-import torch
-from torch import Tensor
+from typing import Any, Literal
 
 from app.answers import truncation
-from app.batch import Shape, volume
+from app.batch import volume
 from app.errors import InvalidInstances, InvalidParameters, Refusal
 from app.explain_answer import NOT_COMPARABLE, Explained, Level, explanation, is_duplicate_detector
-from app.explain_work import Ends, ExplainWork, ExplainWorks, Slice
+from app.explain_slices import Evaluate, Slicer, all_ends, all_of
+from app.explain_work import ExplainWork, ExplainWorks, InstanceEnds
 from app.served import ServedModel
 from app.slice_gate import SliceGate
 from models.classifier import Features
+from models.curve import Curve
 from models.errors import InvalidInstance
 from models.explain import Method, Norm, Probe
 from models.explainable import UNIFORM, Tokenization
@@ -30,10 +29,6 @@ AUTO_TOLERANCE = 0.05
 """Where it stops: |delta| over the score's difference from the baseline's."""
 FEW_TOKENS = 200
 """So few are found in the caller's text in a millisecond, less than a thread may have to wait for the interpreter."""
-
-Evaluate = Callable[[Any, Sequence[Any], Sequence[Shape]], Awaitable[list[Any]]]
-"""Runs payloads of a work; one row each, which may be an exception."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +55,18 @@ class Plan:
     @property
     def method(self) -> Method:
         return self.work.method
+
+    @property
+    def first_steps(self) -> int | None:
+        """None where there is nothing to count."""
+        if self.options.n_steps == "auto":
+            return min(AUTO_STEPS, self.max_steps)
+        return self.options.n_steps or self.method.fixed_steps or self.method.steps
+
+    @property
+    def curved(self) -> bool:
+        """Whether a curve may spare it some of its steps."""
+        return self.method.curved and self.work.explainable.smooth
 
 
 def plan(works: ExplainWorks, served: ServedModel, options: ExplainOptions, max_steps: int) -> Plan:
@@ -110,13 +117,14 @@ async def explain(
         tokenizations = _tokenizations(work, instances, features)
     else:
         tokenizations = await asyncio.to_thread(_tokenizations, work, instances, features)
-    all_ends: list[Ends] = _checked(await evaluate(work.ends, features, [one.shape for one in features]))
+    slicers = [Slicer(work, one, evaluate, gate) for one in features]
+    curved = planned.curved and all(slicer.worth_a_look(planned.first_steps or 0) for slicer in slicers)
+    found = await all_ends(work.curved_ends if curved else work.ends, features, evaluate, gate)
     jobs = [
-        _explain_one(planned, index, features[index], tokenizations[index], one_ends, target, evaluate, gate)
-        for index, one_ends in enumerate(all_ends)
-        for target in _targets(work.served, one_ends, planned.options.target)
+        _explain_instance(planned, index, *of_instance)
+        for index, of_instance in enumerate(zip(features, tokenizations, found, slicers, strict=True))
     ]
-    return await _all_of(jobs)
+    return [one for answers in await all_of(jobs) for one in answers]
 
 
 def _tokenizations(work: ExplainWork, instances: Sequence[Any], features: Sequence[Features]) -> list[Tokenization]:
@@ -137,102 +145,52 @@ def _tokenizations(work: ExplainWork, instances: Sequence[Any], features: Sequen
     return found
 
 
-def _checked(rows: Sequence[Any]) -> list[Any]:
-    """The rows, where none is an exception."""
-    failures = {index: row for index, row in enumerate(rows) if isinstance(row, Exception)}
-    refused = {index: row for index, row in failures.items() if isinstance(row, InvalidInstance)}
-    if refused:
-        raise InvalidInstances([Refusal(index, row.message, row.field) for index, row in refused.items()])
-    for failure in failures.values():
-        raise failure
-    return list(rows)
-
-
-def _targets(served: ServedModel, one: Ends, target: str | None) -> Sequence[int]:
-    labels = served.label_set.labels
+def _targets(labels: Sequence[str], one: InstanceEnds, target: str | None) -> Sequence[int]:
     if target in labels:
         return [labels.index(target)]
     return range(len(labels)) if target == "all" else [max(range(len(labels)), key=one.logits.__getitem__)]
 
 
-async def _explain_one(
-    planned: Plan,
-    index: int,
-    features: Features,
-    tokenization: Tokenization,
-    one_ends: Ends,
-    target: int,
-    evaluate: Evaluate,
-    gate: SliceGate,
-) -> dict[str, Any]:
-    method, options, work = planned.method, planned.options, planned.work
-    difference = one_ends.scores[target] - one_ends.baseline_scores[target]
-    automatic = options.n_steps == "auto"
-    steps = method.fixed_steps or method.steps
-    if options.n_steps is not None:
-        steps = min(AUTO_STEPS, planned.max_steps) if options.n_steps == "auto" else options.n_steps
+async def _explain_instance(
+    planned: Plan, index: int, features: Features, tokenization: Tokenization, its_ends: InstanceEnds, slicer: Slicer
+) -> list[dict[str, Any]]:
+    """One for each target."""
+    curve = await slicer.smooth(its_ends.curve) if its_ends.curve else None
+    warnings = [*features.warnings, *map(truncation, features.truncated)]
+    labels = planned.work.served.label_set.labels
+    if planned.method.name == "biome_pair" and not is_duplicate_detector(labels):
+        warnings.append(NOT_COMPARABLE)
+
+    async def explain_target(target: int) -> dict[str, Any]:
+        values, steps, delta = await _attributed(planned, tokenization, its_ends, curve, target, slicer)
+        options, score = planned.options, its_ends.scores[target]
+        explained = Explained(index, labels[target], score, options.method, steps, delta, warnings)
+        return explanation(explained, planned.method, tokenization, values, options.normalize, options.level)
+
+    return await all_of([explain_target(target) for target in _targets(labels, its_ends, planned.options.target)])
+
+
+async def _attributed(
+    planned: Plan, tokenization: Tokenization, its_ends: InstanceEnds, curve: Curve | None, target: int, slicer: Slicer
+) -> tuple[list[float], int | None, float | None]:
+    """A number for each token, the steps that gave it, and the delta."""
+    method, steps = planned.method, planned.first_steps
+    difference = its_ends.scores[target] - its_ends.baseline_scores[target]
     while True:
         if method.name == "occlusion":
             probes: Sequence[Probe] = [Probe(place=(one.input, *one.position)) for one in tokenization.tokens]
         else:
             probes = method.probes(steps or 1)
-        sums = await _sum(work, features, target, probes, evaluate, gate)
+        if curve is not None and len(probes) > curve.level:
+            sums = await slicer.sum_along(curve, target, probes)
+        else:
+            sums = await slicer.sum(target, probes)
         values = [float(sums[token.input][token.position]) for token in tokenization.tokens]
         delta = difference - math.fsum(values) if method.complete else None
         delta = delta if delta is not None and math.isfinite(delta) else None
-        if not automatic or steps is None or steps >= planned.max_steps:
+        if planned.options.n_steps != "auto" or steps is None or steps >= planned.max_steps:
             break
         if delta is None or abs(delta) <= AUTO_TOLERANCE * abs(difference):
             break
         steps = min(2 * steps, planned.max_steps)
-    warnings = [*features.warnings, *map(truncation, features.truncated)]
-    if method.name == "biome_pair" and not is_duplicate_detector(work.served.label_set.labels):
-        warnings.append(NOT_COMPARABLE)
-    explained = Explained(
-        index, work.served.label_set.labels[target], one_ends.scores[target], options.method, steps, delta, warnings
-    )
-    return explanation(explained, method, tokenization, values, options.normalize, options.level)
-
-
-async def _sum(
-    work: ExplainWork,
-    features: Features,
-    target: int,
-    probes: Sequence[Probe],
-    evaluate: Evaluate,
-    gate: SliceGate,
-) -> list[Tensor]:
-    """What all probes add up to: one tensor per input. They are run in slices that predictions can run between."""
-    seconds = volume(features.shape) * work.pace.seconds_per_token
-    size = max(1, int(gate.slice_s / max(seconds, 1e-9)))
-    size = -(-len(probes) // -(-len(probes) // size))
-    slices = [Slice(features, target, probes[first : first + size]) for first in range(0, len(probes), size)]
-
-    async def run(one: Slice) -> list[Tensor]:
-        async with gate.hold(seconds * len(one.probes)):
-            rows: list[list[Tensor]] = _checked(await evaluate(work, [one], [one.shape]))
-            return rows[0]
-
-    parts = await _all_of([run(one) for one in slices])
-    return [_added(tensors) for tensors in zip(*parts, strict=True)]
-
-
-def _added(tensors: Sequence[Tensor]) -> Tensor:
-    """Padding differs from batch to batch; what stands there is not asked for."""
-    shape = [min(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
-    return torch.stack([tensor[tuple(slice(0, size) for size in shape)] for tensor in tensors]).sum(dim=0)
-
-
-async def _all_of(jobs: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Every result in order; the first failure ends the others."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in jobs]
-    except BaseExceptionGroup as failures:
-        raise _first(failures) from None
-    return [task.result() for task in tasks]
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = failures.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return values, steps, delta

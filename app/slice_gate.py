@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-ALONE_S, BESIDE_PREDICTIONS_S = 0.04, 0.01
+ALONE_S, BESIDE_PREDICTIONS_S = 0.04, 0.007
 """Seconds of a core that a slice may take, as estimated: a prediction that comes meanwhile may have to wait for it."""
 LULL_S = 1.0
 """Without a prediction for so long, explanations take longer slices, which cost less in all."""

@@ -100,6 +100,18 @@ class ArchiveClassifier(Classifier):
         vectors: Tensor = encode(*batch.tensors.values())
         return vectors
 
+    def pool(self, batch: Batch) -> Tensor:
+        """What `encode` has before its last layers: (batch, pooled dim). Of models that tell the two apart."""
+        pool: Any = self.model.pool
+        pooled: Tensor = pool(*batch.tensors.values())
+        return pooled
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """(batch, pooled dim) -> what `encode` gives."""
+        finish: Any = self.model.finish
+        vectors: Tensor = finish(pooled)
+        return vectors
+
     def words(self) -> Sequence[str]:
         return max((indexer.words() for indexer in self._indexer.indexers.values()), key=len)
 

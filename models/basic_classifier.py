@@ -12,28 +12,31 @@ from models.allennlp_compat import (
     get_token_ids_from_text_field_tensors,
 )
 from models.cnn import run_seq2vec
+from models.pooled import Pooled
 
 
 @Model.register("basic_classifier", exist_ok=True)
-class EncodingBasicClassifier(BasicClassifier):
+class EncodingBasicClassifier(Pooled, BasicClassifier):
     """Registered in place of the original; constructor, weights, outputs and metrics are the original's."""
 
     token_min_padding_length: int | None = None
     """Set for AllenNLP 0.9 archives, whose CNN pools over a text as padded: to this length at least."""
 
-    def encode(self, tokens: TextFieldTensors) -> Tensor:
-        """What `_classification_layer` sees: (batch, tokens) ids -> (batch, dim)."""
+    def pool(self, tokens: TextFieldTensors) -> Tensor:
+        """(batch, tokens) ids -> (batch, pooled dim)."""
         # (batch, tokens)
         mask = get_text_field_mask(tokens)
         # (batch, tokens, dim)
         encoded = self._text_field_embedder(tokens)
         if self._seq2seq_encoder:
             encoded = self._seq2seq_encoder(encoded, mask=mask)
-        # (batch, dim)
-        encoded = run_seq2vec(self._seq2vec_encoder, encoded, mask, self._extent(mask))
-        if self._dropout:
-            encoded = self._dropout(encoded)
-        return self._feedforward(encoded) if self._feedforward is not None else encoded
+        # (batch, pooled dim)
+        pooled = run_seq2vec(self._seq2vec_encoder, encoded, mask, self._extent(mask))
+        return self._dropout(pooled) if self._dropout else pooled
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """What `_classification_layer` sees: (batch, pooled dim) -> (batch, dim)."""
+        return self._feedforward(pooled) if self._feedforward is not None else pooled
 
     def forward(self, tokens: TextFieldTensors, label: Tensor | None = None, metadata: Any = None) -> dict[str, Any]:
         """(batch, tokens) ids and (batch,) label indices.

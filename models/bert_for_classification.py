@@ -16,6 +16,7 @@ from models.allennlp_compat import (
     Vocabulary,
 )
 from models.bert_encoder import pooled, runs_packed
+from models.pooled import Pooled
 
 
 def bert_from_hub(name: str) -> BertModel:
@@ -28,7 +29,7 @@ def bert_from_hub(name: str) -> BertModel:
 
 
 @Model.register("bert_for_classification")
-class BertForClassification(Model):
+class BertForClassification(Pooled, Model):
     """Scores the labels of one text of word pieces.
 
     `index` is the name of the word piece indexer. Each model has a BERT of its own (AllenNLP 0.9 shared one
@@ -60,7 +61,7 @@ class BertForClassification(Model):
         self._loss = nn.CrossEntropyLoss()
         initializer(self)
 
-    def encode(self, tokens: TextFieldTensors) -> Tensor:
+    def pool(self, tokens: TextFieldTensors) -> Tensor:
         """BERT's pooled output: (batch, pieces) ids -> (batch, hidden_size)."""
         pieces = tokens[self._index]
         # (batch, pieces); a piece whose id is that of padding is not attended to, wherever it stands

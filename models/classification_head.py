@@ -14,6 +14,7 @@ from models.classifier import probabilities
 from models.errors import InvalidInstance
 from models.gold_labels import set_labels
 from models.model_backbone import ModelBackbone
+from models.pooled import Pooled
 from models.readers import Reading
 from models.task_head import TaskHead
 
@@ -27,7 +28,7 @@ class LabelledReading(Reading):
     label: int | list[int] | None = None
 
 
-class ClassificationHead(TaskHead):
+class ClassificationHead(Pooled, TaskHead):
     """Scores labels: softmax over them, or with `multilabel` one sigmoid for each.
 
     `label_weights` weighs each label in the training loss, in the order of the labels or by name.
@@ -74,10 +75,6 @@ class ClassificationHead(TaskHead):
     @abstractmethod
     def last_layer(self) -> nn.Linear:
         """(batch, dim) -> logits (batch, num_labels)."""
-
-    @abstractmethod
-    def encode(self, *inputs: Any) -> Tensor:
-        """What the last layer sees: the tensors of each input -> (batch, dim)."""
 
     @abstractmethod
     def encoders(self) -> tuple[list[nn.Module], list[nn.Module]]:

@@ -85,20 +85,20 @@ class DocumentClassification(ClassificationHead):
         reading = LabelledReading({self.input_name: fields}, [self.input_name] if clip.clipped else [])
         return self.add_label(reading, label)
 
-    def encode(self, text: TextFieldTensors) -> Tensor:
-        """(batch, sentences, tokens) ids -> (batch, dim)."""
+    def pool(self, text: TextFieldTensors) -> Tensor:
+        """(batch, sentences, tokens) ids -> (batch, pooled dim)."""
         mask = get_text_field_mask(text, num_wrapping_dims=1)
-        return self.encode_embeddings(self.backbone.embedder(text, num_wrapping_dims=1), mask)
-
-    def encode_embeddings(self, embeddings: Tensor, mask: Tensor) -> Tensor:
-        """(batch, sentences, tokens, dim), (batch, sentences, tokens) -> (batch, dim)."""
-        encoded = self.backbone.encoder(embeddings, mask=mask)
+        # (batch, sentences, tokens, dim)
+        encoded = self.backbone(text, mask, num_wrapping_dims=1)
         # (batch, sentences, dim)
         sentences = self.token_pooler(encoded, mask=mask, extent=self._token_extent(mask))
         # (batch, sentences)
         present = mask.any(dim=-1)
         sentences = self.sentence_encoder(sentences, mask=present)
-        pooled = self._dropout(run_seq2vec(self.sentence_pooler, sentences, present, self._text_extent(present)))
+        return self._dropout(run_seq2vec(self.sentence_pooler, sentences, present, self._text_extent(present)))
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """(batch, pooled dim) -> (batch, dim)."""
         return self.feedforward(pooled) if self.feedforward else pooled
 
     def forward(self, *texts: Any, label: Tensor | None = None, **named: Any) -> dict[str, Any]:

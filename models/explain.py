@@ -70,6 +70,11 @@ class Method:
     complete: bool = False
     """Whether the attributions add up to the score's difference from the baseline's."""
 
+    @property
+    def curved(self) -> bool:
+        """Whether its probes lie on a line that all inputs go along, close together (models/curve.py)."""
+        return self.factor == "path" and self.steps is not None and not self.one_at_a_time
+
 
 @lru_cache(maxsize=256)
 def gauss_legendre(steps: int) -> tuple[Probe, ...]:
@@ -158,7 +163,10 @@ def gradients(
     weights = along.embedded[0].new_tensor([[probe.weight for probe in one] for one in probes])  # (batch, probes)
     points, leaves = zip(*_points(method, along, weights, probes), strict=True)
     slopes = _slopes(method, explainable, head, expanded, along, Probed(points, leaves, owner, wanted, weights))
-    found = [_attributed(method, *one, weights) for one in zip(slopes, *along, strict=True)]
+    if method.factor == "sign":
+        found = [_strengths(one, weights) for one in slopes]
+    else:
+        found = [attributed(method, *one) for one in zip(slopes, *along, strict=True)]
     return [[one[instance] for one in found] for instance in range(batch.size)]
 
 
@@ -197,13 +205,16 @@ def _points(
             yield points, start
 
 
-def _attributed(method: Method, slopes: Tensor, blank: Tensor, whole: Tensor, weights: Tensor) -> Tensor:
-    """What the slopes of an input (batch, [texts,] tokens, dim), or of its probes (batch * probes, ...), add up to:
+def _strengths(slopes: Tensor, weights: Tensor) -> Tensor:
+    """What the slopes of an input's probes (batch * probes, [texts,] tokens, dim), whatever their signs, add up to:
     (batch, [texts,] tokens), on the CPU."""
-    if method.factor == "sign":
-        # (batch * probes, [texts,] tokens) -> (batch, probes, [texts,] tokens)
-        strengths = slopes.abs().sum(dim=-1).unflatten(0, weights.shape)
-        return torch.einsum("bp,bp...->b...", weights, strengths).double().cpu()
+    # (batch * probes, [texts,] tokens) -> (batch, probes, [texts,] tokens)
+    strengths = slopes.abs().sum(dim=-1).unflatten(0, weights.shape)
+    return torch.einsum("bp,bp...->b...", weights, strengths).double().cpu()
+
+
+def attributed(method: Method, slopes: Tensor, blank: Tensor, whole: Tensor) -> Tensor:
+    """What the slopes of an input (batch, [texts,] tokens, dim) come to: (batch, [texts,] tokens), on the CPU."""
     factor = whole - blank if method.factor == "path" else whole
     return (slopes * factor).sum(dim=-1).double().cpu()
 
@@ -235,7 +246,8 @@ def _gradient(
     mode = explainable.original_gradients() if objective == "loss" else nullcontext()
     # cuDNN's recurrent layers have gradients in training mode only; ours and torch's have them always.
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode:
-        values = _objective(objective, explainable, head, batch, points, probed.targets)
+        vectors = explainable.encode(batch, points)
+        values = objective_of(objective, explainable, head, vectors, probed.targets)
         if method.factor != "sign":
             values = values * probed.weights.flatten()
         return torch.autograd.grad(values.sum(), leaves)
@@ -260,18 +272,20 @@ def _lost(
     for row, number, *position in places:
         without[number][row, *position] = along.blank[number][owners[row], *position]
     with torch.no_grad():
-        lost = _objective("score", explainable, head, batch, embedded, targets)
-        lost = lost - _objective("score", explainable, head, batch, without, targets)
+        scores, others = (
+            objective_of("score", explainable, head, explainable.encode(batch, points), targets)
+            for points in (embedded, without)
+        )
+        lost = scores - others
     for row, number, *position in places:
         found[number][row, *position] = lost[row]
     return [one.split([len(own) for own in probes]) for one in found]
 
 
-def _objective(
-    objective: Objective, explainable: Explainable, head: nn.Module, batch: Batch, points: Embedded, targets: Tensor
+def objective_of(
+    objective: Objective, explainable: Explainable, head: nn.Module, vectors: Tensor, targets: Tensor
 ) -> Tensor:
-    """(rows,)."""
-    vectors = explainable.encode(batch, points)
+    """What is explained: (rows, dim), (rows,) label indices -> (rows,)."""
     logits = head(vectors)
     if objective == "loss":
         return explainable.loss(vectors, logits, targets)
@@ -294,12 +308,24 @@ def _noise(number: int, points: Tensor, probes: Sequence[Probe]) -> Tensor:
     return torch.from_numpy(noise).to(points.device).view(points.shape) * spread * NOISE_LEVEL
 
 
-def ends(explainable: Explainable, head: nn.Module, batch: Batch, baseline: str) -> tuple[Tensor, Tensor, Tensor]:
+class Ends(NamedTuple):
     """Scores and logits at the embeddings, and scores at the baseline: (batch, labels) each."""
-    blank, embedded = path(explainable, batch, baseline)
-    twice = torch.arange(batch.size, device=embedded[0].device).repeat(2)
-    both = [torch.cat(ends) for ends in zip(embedded, blank, strict=True)]
-    with torch.no_grad():
-        logits = head(explainable.encode(rows(batch, twice), both)).float()  # (2 * batch, labels)
-    scores = probabilities(logits, explainable.classifier.multilabel)
-    return scores[: batch.size], logits[: batch.size], scores[batch.size :]
+
+    scores: Tensor
+    logits: Tensor
+    baseline_scores: Tensor
+
+
+@torch.no_grad()
+def ends(explainable: Explainable, head: nn.Module, batch: Batch, along: Path) -> Ends:
+    twice = torch.arange(batch.size, device=along.embedded[0].device).repeat(2)
+    both = [torch.cat(ends) for ends in zip(along.embedded, along.blank, strict=True)]
+    return ends_of(explainable, head, *explainable.encode(rows(batch, twice), both).chunk(2))
+
+
+@torch.no_grad()
+def ends_of(explainable: Explainable, head: nn.Module, vectors: Tensor, baseline_vectors: Tensor) -> Ends:
+    """Twice (batch, dim)."""
+    logits, baseline_logits = head(torch.cat([vectors, baseline_vectors])).float().chunk(2)  # twice (batch, labels)
+    multilabel = explainable.classifier.multilabel
+    return Ends(probabilities(logits, multilabel), logits, probabilities(baseline_logits, multilabel))

@@ -6,7 +6,7 @@ AllenNLP's interpreters have it; else they are what the text field embedder give
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -23,7 +23,9 @@ from models.explainable import Embedded, Explainable, InputToken, Tokenization
 from models.indexers import BertPieces, TransformerPieces
 from models.legacy_gradients import LegacyGradients
 from models.reader_trace import Segment, trace
+from models.recurrent import AllStates, FinalState
 from models.similarity_classifier import SimilarityClassifier
+from models.smoothness import smooth_from_tokens, smooth_transformer
 from models.text_field_embedder import EMBEDDED
 from models.text_layout import Placed, layout
 
@@ -35,14 +37,12 @@ def explain_archive(classifier: ArchiveClassifier) -> Explainable:
     """The classifier from where its original's gradients end."""
     model = classifier.model
     if isinstance(model, BertForClassification):
-        table: Any = model.bert_model.get_input_embeddings()
-        return FromPieces(classifier, table.weight, model._index)
+        return FromPieces(classifier, model.bert_model, model._index)
     embedder = _text_field_embedder(model)
     name, *others = embedder._ordered_embedder_keys
     only: Any = getattr(embedder, f"token_embedder_{name}")
     if not others and isinstance(only, PretrainedTransformerEmbedder) and not only._max_length:
-        table = only.transformer_model.get_input_embeddings()
-        return FromPieces(classifier, table.weight, name)
+        return FromPieces(classifier, only.transformer_model, name)
     return FromTextField(classifier, embedder)
 
 
@@ -60,6 +60,7 @@ class ExplainableArchive(Explainable):
 
     def __init__(self, classifier: ArchiveClassifier) -> None:
         self.classifier = classifier
+        self.stepwise = any(isinstance(module, AllStates | FinalState) for module in classifier.model.modules())
 
     def tokenization(self, instance: Instance, features: Features) -> Tokenization:
         reader, indexer = self.classifier._reader, self.classifier._indexer
@@ -74,6 +75,9 @@ class ExplainableArchive(Explainable):
                     for position, one in enumerate(placed)
                 ]
         return Tokenization(tokens, traces.sources)
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        return self.classifier.finish(pooled)
 
     def loss(self, vectors: Tensor, logits: Tensor, targets: Tensor) -> Tensor:
         loss = super().loss(vectors, logits, targets)
@@ -111,6 +115,7 @@ class FromTextField(ExplainableArchive):
     def __init__(self, classifier: ArchiveClassifier, embedder: Any) -> None:
         super().__init__(classifier)
         self._embedder = embedder
+        self.smooth = smooth_from_tokens(classifier.model)
         self._padding_ids = {
             name: indexer._tokenizer.padding_id
             for name, indexer in classifier._indexer.indexers.items()
@@ -122,9 +127,10 @@ class FromTextField(ExplainableArchive):
         return [self._embedder(text, num_wrapping_dims=wrapping) for text in batch.tensors.values()]
 
     def encode(self, batch: Batch, embedded: Embedded) -> Tensor:
-        inputs = zip(batch.tensors.items(), embedded, strict=True)
-        tensors = {name: {**text, EMBEDDED: {EMBEDDED: vectors}} for (name, text), vectors in inputs}
-        return self.classifier.encode(Batch(tensors, batch.size, batch.real_tokens, batch.padded_tokens))
+        return self.classifier.encode(_with(batch, embedded))
+
+    def pool(self, batch: Batch, embedded: Embedded) -> Tensor:
+        return self.classifier.pool(_with(batch, embedded))
 
     def blank(self, batch: Batch, embedded: Embedded, baseline: str) -> Embedded:
         if baseline == "zero":
@@ -143,12 +149,20 @@ class FromTextField(ExplainableArchive):
         }
 
 
+def _with(batch: Batch, embedded: Embedded) -> Batch:
+    """The batch with embeddings of its own."""
+    inputs = zip(batch.tensors.items(), embedded, strict=True)
+    tensors = {name: {**text, EMBEDDED: {EMBEDDED: vectors}} for (name, text), vectors in inputs}
+    return Batch(tensors, batch.size, batch.real_tokens, batch.padded_tokens)
+
+
 class FromPieces(ExplainableArchive):
     """Embeddings are a transformer's own, one for each word piece; it adds positions and types itself."""
 
-    def __init__(self, classifier: ArchiveClassifier, table: Tensor, index: str) -> None:
+    def __init__(self, classifier: ArchiveClassifier, transformer: Any, index: str) -> None:
         super().__init__(classifier)
-        self._table = table
+        self._table: Tensor = transformer.get_input_embeddings().weight
+        self.smooth = smooth_from_tokens(classifier.model) and smooth_transformer(transformer.config)
         self._index = index
         indexer = classifier._indexer.indexers[index]
         self._blank_ids = _blank_ids(indexer)
@@ -159,11 +173,18 @@ class FromPieces(ExplainableArchive):
         return [functional.embedding(text["ids" if "ids" in text else "token_ids"], self._table) for text in texts]
 
     def encode(self, batch: Batch, embedded: Embedded) -> Tensor:
+        return self._looking_up(embedded, self.classifier.encode, batch)
+
+    def pool(self, batch: Batch, embedded: Embedded) -> Tensor:
+        return self._looking_up(embedded, self.classifier.pool, batch)
+
+    def _looking_up(self, embedded: Embedded, function: Callable[[Batch], Tensor], batch: Batch) -> Tensor:
+        """What the function gives where the batch's pieces have these embeddings."""
         if self.classifier._reader.lists:
             # (batch, texts, pieces, dim) -> (batch * texts, pieces, dim), as the texts are looked up
             embedded = [vectors.flatten(0, 1) for vectors in embedded]
         with EmbeddingLookup(self._table, embedded):
-            return self.classifier.encode(batch)
+            return function(batch)
 
     def blank(self, batch: Batch, embedded: Embedded, baseline: str) -> Embedded:
         return blank_pieces(self._table, embedded, self._blank_ids.get(baseline))

@@ -12,12 +12,17 @@ from models.classifier import Batch, Features, Instance
 from models.embedding_lookup import EmbeddingLookup
 from models.explain_archive import blank_pieces, mask_piece
 from models.explainable import Embedded, Explainable, InputToken, Tokenization
+from models.smoothness import smooth_transformer
 
 
 def reads_rows(classifier: CheckpointClassifier) -> bool:
     """Whether embeddings are looked up instance by instance; XLNet turns its ids first."""
     model: Any = getattr(classifier.model, "model", classifier.model)
     return bool(model.config.model_type != "xlnet")
+
+
+SMOOTH_FAMILIES = frozenset({"bert", "camembert", "electra", "roberta", "xlm-roberta"})
+"""Others have rectifiers before their last layer, or were not tried."""
 
 
 class ExplainableCheckpoint(Explainable):
@@ -28,6 +33,7 @@ class ExplainableCheckpoint(Explainable):
         model: Any = getattr(classifier.model, "model", classifier.model)
         embeddings: Any = model.bert.get_input_embeddings() if hasattr(model, "bert") else model.get_input_embeddings()
         self._table: Tensor = embeddings.weight
+        self.smooth = model.config.model_type in SMOOTH_FAMILIES and smooth_transformer(model.config)
         tokenizer = classifier._tokenizer
         self._blank_ids = {"pad": tokenizer.padding_id, "mask": mask_piece(tokenizer._rust)}
         self.baselines = ("pad", "zero", *(["mask"] if self._blank_ids["mask"] is not None else []))

@@ -2,6 +2,8 @@
 
     embed     Batch              -> one tensor per input, (batch, [texts,] tokens, dim)
     encode    Batch, embeddings  -> vectors (batch, dim); of `embed`'s own, what the classifier's encode gives
+    pool      Batch, embeddings  -> what encode has before its last layers, (batch, pooled dim)
+    finish    (batch, pooled dim) -> what encode gives
     blank     Batch, a baseline  -> embeddings that say nothing, of the same shapes
     tokens    an instance        -> which position holds which part of what the caller sent
 
@@ -63,12 +65,23 @@ class Explainable(ABC):
     classifier: Classifier
     baselines: Sequence[str]
     """Those of BASELINES that it has embeddings for."""
+    smooth: bool = False
+    """Whether `pool` has no kinks, so that it is worth while to look for smooth curves in it (models/curve.py)."""
 
     @abstractmethod
     def embed(self, batch: Batch) -> Embedded: ...
 
     @abstractmethod
     def encode(self, batch: Batch, embedded: Embedded) -> Tensor: ...
+
+    stepwise: bool = False
+    """Whether a text is walked through token by token, so that few copies of it take as long as one."""
+
+    def pool(self, batch: Batch, embedded: Embedded) -> Tensor:
+        return self.encode(batch, embedded)
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        return pooled
 
     @abstractmethod
     def blank(self, batch: Batch, embedded: Embedded, baseline: str) -> Embedded:

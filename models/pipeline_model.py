@@ -8,9 +8,10 @@ from torch import Tensor
 
 from models.allennlp_compat import Model, Vocabulary
 from models.classification_head import ClassificationHead
+from models.pooled import Pooled
 
 
-class PipelineModel(Model):
+class PipelineModel(Pooled, Model):
     """Passes everything on to its head."""
 
     def __init__(self, name: str, head: ClassificationHead) -> None:
@@ -27,9 +28,11 @@ class PipelineModel(Model):
         """The names of what an instance holds."""
         return self._head.inputs()
 
-    def encode(self, *inputs: Any) -> Tensor:
-        """What the head's last layer sees: (batch, dim)."""
-        return self._head.encode(*inputs)
+    def pool(self, *inputs: Any) -> Tensor:
+        return self._head.pool(*inputs)
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        return self._head.finish(pooled)
 
     def forward(self, *inputs: Any, **named: Any) -> dict[str, Any]:
         output: dict[str, Any] = self._head(*inputs, **named)

@@ -97,7 +97,7 @@ class RecordPairClassification(ClassificationHead):
             reading.truncated += [name] if clip.clipped else []
         return self.add_label(reading, label)
 
-    def encode(self, record1: TextFieldTensors, record2: TextFieldTensors) -> Tensor:
+    def pool(self, record1: TextFieldTensors, record2: TextFieldTensors) -> Tensor:
         """Twice (batch, fields, tokens) ids -> (batch, dim)."""
         return self.match_fields(*self.encode_fields(record1), *self.encode_fields(record2))
 

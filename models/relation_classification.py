@@ -103,18 +103,17 @@ class RelationClassification(ClassificationHead):
         tagged: Any = [TaggedToken.of(token, tag) for token, tag in zip(tokens, tags, strict=True)]
         return self.add_label(LabelledReading({"text": [tagged]}, ["text"] if clip.clipped else []), label)
 
-    def encode(self, text: TextFieldTensors, entities: Tensor | None = None) -> Tensor:
-        """(batch, tokens) ids, with their tags among them or as (batch, tokens) tag ids -> (batch, dim)."""
+    def pool(self, text: TextFieldTensors, entities: Tensor | None = None) -> Tensor:
+        """(batch, tokens) ids, with their tags among them or as (batch, tokens) tag ids -> (batch, pooled dim)."""
         tags = text[ENTITIES]["tokens"] if entities is None else entities
         features = {name: tensors for name, tensors in text.items() if name != ENTITIES}
-        return self.encode_embeddings(self.backbone.embedder(features), get_text_field_mask(features), tags)
-
-    def encode_embeddings(self, embeddings: Tensor, mask: Tensor, entities: Tensor) -> Tensor:
-        """(batch, tokens, dim), (batch, tokens), (batch, tokens) tag ids -> (batch, dim)."""
-        encoded = self.backbone.encoder(embeddings, mask=mask)
+        mask = get_text_field_mask(features)
         # (batch, tokens, encoder dim + tag dim)
-        tagged = torch.cat([encoded, self.entities_embedder(entities)], dim=-1)
-        pooled = self._dropout(run_seq2vec(self.pooler, tagged, mask, self._token_extent(mask)))
+        tagged = torch.cat([self.backbone(features, mask), self.entities_embedder(tags)], dim=-1)
+        return self._dropout(run_seq2vec(self.pooler, tagged, mask, self._token_extent(mask)))
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """(batch, pooled dim) -> (batch, dim)."""
         return self.feedforward(pooled) if self.feedforward else pooled
 
     def forward(

@@ -62,7 +62,7 @@ class Requirements:
 
 def requirements_of(model: nn.Module) -> Requirements:
     """Raises ValueError for a model whose fields are read by an encoder that would mix the instances of a batch."""
-    return requirements_for(model, *_encoders(model))
+    return requirements_for(model, *encoders_of(model))
 
 
 def requirements_for(model: nn.Module, token_encoders: Sequence[Any], field_encoders: Sequence[Any]) -> Requirements:
@@ -83,7 +83,7 @@ def requirements_for(model: nn.Module, token_encoders: Sequence[Any], field_enco
     )
 
 
-def _encoders(model: nn.Module) -> tuple[list[Any], list[Any]]:
+def encoders_of(model: nn.Module) -> tuple[list[Any], list[Any]]:
     """The encoders that read tokens, and those that read fields."""
     if isinstance(model, SequenceClassifierBase):
         over_fields = [model._multifield_seq2seq_encoder, model._multifield_seq2vec_encoder]

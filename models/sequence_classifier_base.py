@@ -20,10 +20,11 @@ from models.allennlp_compat import (
 )
 from models.biome_classifier_mixin import LABELS, BiomeClassifierMixin
 from models.cnn import run_seq2vec
+from models.pooled import Pooled
 from models.recurrent import fail_on_empty_rows
 
 
-class SequenceClassifierBase(BiomeClassifierMixin):
+class SequenceClassifierBase(Pooled, BiomeClassifierMixin):
     """Encodes one or more texts into a vector and scores the labels (`SequenceClassifierBase` of biome.text 0.3).
 
     embedder -> [seq2seq] -> seq2vec -> dropout
@@ -99,8 +100,8 @@ class SequenceClassifierBase(BiomeClassifierMixin):
         device = self._output_layer.weight.device
         self._output_layer = nn.Linear(self._classifier_input_dim, self.num_classes).to(device)
 
-    def forward_tokens(self, tokens: TextFieldTensors) -> Tensor:
-        """Everything but the output layer: (batch, [texts,] tokens) ids -> (batch, dim)."""
+    def _pool_one(self, tokens: TextFieldTensors) -> Tensor:
+        """(batch, [texts,] tokens) ids -> (batch, pooled dim)."""
         # (batch, [texts,] tokens)
         mask = get_text_field_mask(tokens, num_wrapping_dims=self._num_wrapping_dims)
         # (batch, [texts,] tokens, embedding_dim)
@@ -112,7 +113,7 @@ class SequenceClassifierBase(BiomeClassifierMixin):
         encoded = self._dropout(encoded) if self._dropout else encoded
         if self._multifield_seq2vec_encoder is not None:
             encoded = self._forward_texts(encoded, self._number_of_texts(mask))
-        return self._feed_forward(encoded) if self._feed_forward else encoded
+        return encoded
 
     def _forward_texts(self, vectors: Tensor, texts: Tensor) -> Tensor:
         """(batch, texts, dim), (batch,) -> (batch, dim).
@@ -149,9 +150,22 @@ class SequenceClassifierBase(BiomeClassifierMixin):
             self.update_metrics(logits, label)
         return output
 
-    def encode(self, *inputs: TextFieldTensors) -> Tensor:
-        """What the output layer sees: (batch, n_inputs * dim)."""
-        return torch.cat([self.forward_tokens(tokens) for tokens in inputs], dim=-1)
+    def forward_tokens(self, tokens: TextFieldTensors) -> Tensor:
+        """Everything but the output layer: (batch, [texts,] tokens) ids -> (batch, dim)."""
+        pooled = self._pool_one(tokens)
+        return self._feed_forward(pooled) if self._feed_forward else pooled
+
+    def pool(self, *inputs: TextFieldTensors) -> Tensor:
+        """The inputs side by side: (batch, n_inputs * pooled dim)."""
+        return torch.cat([self._pool_one(tokens) for tokens in inputs], dim=-1)
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """What the output layer sees: (batch, n_inputs * pooled dim) -> (batch, n_inputs * dim)."""
+        if self._feed_forward is None:
+            return pooled
+        # (batch, n_inputs * pooled dim) -> (batch, n_inputs, pooled dim)
+        finished: Tensor = self._feed_forward(pooled.unflatten(-1, (self.n_inputs, -1)))
+        return finished.flatten(1)  # (batch, n_inputs * dim)
 
     def forward(self, *inputs: Any, **named: Any) -> dict[str, Tensor]:
         raise NotImplementedError("SequenceClassifier and SequencePairClassifier say what their inputs are")

@@ -60,14 +60,15 @@ class TextClassification(ClassificationHead):
         tokens = self.backbone.featurizer(text, "text", clip, aggregate=True, exclude_record_keys=True)
         return self.add_label(LabelledReading({"text": tokens}, ["text"] if clip.clipped else []), label)
 
-    def encode(self, text: TextFieldTensors) -> Tensor:
-        """(batch, tokens) ids -> (batch, dim)."""
-        return self.encode_embeddings(self.backbone.embedder(text), get_text_field_mask(text))
+    def pool(self, text: TextFieldTensors) -> Tensor:
+        """(batch, tokens) ids -> (batch, pooled dim)."""
+        mask = get_text_field_mask(text)
+        # (batch, tokens, dim)
+        encoded = self.backbone(text, mask)
+        return self._dropout(run_seq2vec(self.pooler, encoded, mask, self._token_extent(mask)))
 
-    def encode_embeddings(self, embeddings: Tensor, mask: Tensor) -> Tensor:
-        """(batch, tokens, dim), (batch, tokens) -> (batch, dim)."""
-        encoded = self.backbone.encoder(embeddings, mask=mask)
-        pooled = self._dropout(run_seq2vec(self.pooler, encoded, mask, self._token_extent(mask)))
+    def finish(self, pooled: Tensor) -> Tensor:
+        """(batch, pooled dim) -> (batch, dim)."""
         return self.feedforward(pooled) if self.feedforward else pooled
 
     def forward(self, text: TextFieldTensors, label: Tensor | None = None) -> dict[str, Any]:

@@ -1,0 +1,137 @@
+"""The slices of an explanation: cut so that predictions can run in between, run, and added up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from app.batch import Shape, volume
+from app.errors import InvalidInstances, Refusal
+from app.explain_work import CurvedEndsWork, EndsWork, ExplainWork, InstanceEnds, Probing, Slice
+from app.slice_gate import SliceGate
+from models.classifier import Features
+from models.curve import FIRST_LEVEL, Curve, Stretch
+from models.errors import InvalidInstance
+from models.explain import Probe
+
+Evaluate = Callable[[Any, Sequence[Any], Sequence[Shape]], Awaitable[list[Any]]]
+"""Runs payloads of a work; one row each, which may be an exception."""
+T = TypeVar("T")
+STEPWISE = 16
+"""Copies of a text which a layer that walks through it takes side by side in hardly more time than one."""
+LOOK = 0.3
+"""What a look at a point takes of what a gradient there does."""
+WORTH_LOOKING_S = 0.01
+"""Of a core. Less is explained sooner than looks are handed to and fro."""
+
+
+class Slicer:
+    """Explains one instance by a work, slice by slice.
+
+    Every method raises InvalidInstances where the classifier has no answer, and what the classifier raised.
+    """
+
+    def __init__(self, work: ExplainWork, features: Features, evaluate: Evaluate, gate: SliceGate) -> None:
+        self._work = work
+        self._features = features
+        self._evaluate = evaluate
+        self._gate = gate
+        self._tokens = volume(features.shape)
+
+    async def sum(self, target: int, probes: Sequence[Probe]) -> list[Tensor]:
+        """What all probes add up to: one tensor for each input."""
+
+        def run(first: int, last: int) -> Coroutine[Any, Any, list[Tensor]]:
+            return self._run(self._work, last - first, Probing(target, probes[first:last]))
+
+        return await self._in_slices(len(probes), run)
+
+    async def sum_along(self, curve: Curve, target: int, probes: Sequence[Probe]) -> list[Tensor]:
+        """The same, told from the points of a curve."""
+        work = self._work.along[curve.level]
+
+        def run(first: int, last: int) -> Coroutine[Any, Any, list[Tensor]]:
+            return self._run(work, last - first, Stretch(curve, target, tuple(probes), first, last))
+
+        return await self._in_slices(curve.level, run)
+
+    def worth_a_look(self, steps: int) -> bool:
+        """Whether so many steps take so long that a look at a few points first may spare time."""
+        return self._seconds(steps) >= WORTH_LOOKING_S and self._may_look(FIRST_LEVEL)
+
+    def _may_look(self, points: int) -> bool:
+        """Whether so many points can be looked at in one slice."""
+        return LOOK * self._seconds(points) <= self._gate.slice_s
+
+    async def smooth(self, curve: Curve) -> Curve | None:
+        """The curve with as many points as tell the rest; None where too many would be needed, or too long a slice."""
+        while not curve.smooth:
+            level = curve.next_level
+            if level is None or not self._may_look(level // 2):
+                return None
+            curve = await self._run(self._work.looks[level], level // 2, curve, LOOK)
+        return curve
+
+    async def _in_slices(
+        self, count: int, run: Callable[[int, int], Coroutine[Any, Any, list[Tensor]]]
+    ) -> list[Tensor]:
+        least = STEPWISE if self._work.explainable.stepwise else 1
+        size = max(least, int(self._gate.slice_s / max(self._seconds(1), 1e-9)))
+        size = -(-count // -(-count // size))  # as long as each other
+        parts = await all_of([run(first, min(first + size, count)) for first in range(0, count, size)])
+        return [_added(tensors) for tensors in zip(*parts, strict=True)]
+
+    async def _run(self, work: Any, copies: int, wanted: Any, share: float = 1.0) -> Any:
+        one = Slice(self._features, copies, wanted)
+        async with self._gate.hold(share * self._seconds(copies)):
+            return checked(await self._evaluate(work, [one], [one.shape]))[0]
+
+    def _seconds(self, copies: int) -> float:
+        """What so many copies of the instance take of a core."""
+        return self._tokens * copies * self._work.pace.seconds_per_token
+
+
+async def all_ends(
+    work: EndsWork | CurvedEndsWork, features: Sequence[Features], evaluate: Evaluate, gate: SliceGate
+) -> list[InstanceEnds]:
+    """Raises InvalidInstances with every instance that the classifier has no answer for."""
+    slices = [Slice(one, work.copies) for one in features]
+    shapes = [one.shape for one in slices]
+    async with gate.hold(LOOK * sum(map(volume, shapes)) * work.pace.seconds_per_token):
+        return checked(await evaluate(work, slices, shapes))
+
+
+def checked(rows: Sequence[Any]) -> list[Any]:
+    """The rows, where none is an exception."""
+    failures = {index: row for index, row in enumerate(rows) if isinstance(row, Exception)}
+    refused = {index: row for index, row in failures.items() if isinstance(row, InvalidInstance)}
+    if refused:
+        raise InvalidInstances([Refusal(index, row.message, row.field) for index, row in refused.items()])
+    for failure in failures.values():
+        raise failure
+    return list(rows)
+
+
+def _added(tensors: Sequence[Tensor]) -> Tensor:
+    """Padding differs from batch to batch; what stands there is not asked for."""
+    shape = [min(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
+    return torch.stack([tensor[tuple(slice(0, size) for size in shape)] for tensor in tensors]).sum(dim=0)
+
+
+async def all_of(jobs: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Every result in order; the first failure ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in jobs]
+    except BaseExceptionGroup as failures:
+        raise _first(failures) from None
+    return [task.result() for task in tasks]
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

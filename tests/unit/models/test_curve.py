@@ -1,0 +1,127 @@
+"""Gradients told from a few points are those of every step, and a curve that is not smooth is found out."""
+
+from __future__ import annotations
+
+import numpy
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.classifier import Batch
+from models.curve import LEVELS, SMOOTH, Curve, Stretch, curves, gradients_along, interpolation, nodes
+from models.explain import METHODS, Path, gauss_legendre, gradients
+from models.explainable import Explainable
+
+METHOD = METHODS["integrated_gradients"]
+PROBES = gauss_legendre(50)
+
+
+class OneVector(Explainable):
+    """Pools what a layer makes of each token; what follows has a kink."""
+
+    def __init__(self, function: nn.Module) -> None:
+        torch.manual_seed(1)
+        self.classifier = type("Labels", (), {"multilabel": False})()
+        self._read, self._function = nn.Linear(6, 16), function
+        self._finish = nn.Sequential(nn.Linear(16, 16), nn.ReLU())
+
+    def embed(self, batch: Batch):
+        return [batch.tensors["it"]]
+
+    def blank(self, batch: Batch, embedded, baseline: str):
+        return [torch.zeros_like(one) for one in embedded]
+
+    def tokenization(self, instance, features):
+        raise AssertionError("nobody asks")
+
+    def pool(self, batch: Batch, embedded) -> Tensor:
+        return self._function(self._read(embedded[0])).sum(dim=1)
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        return self._finish(pooled)
+
+    def encode(self, batch: Batch, embedded) -> Tensor:
+        return self.finish(self.pool(batch, embedded))
+
+
+def setting(function: nn.Module) -> tuple[OneVector, nn.Module, Batch, Path]:
+    explainable, head = OneVector(function), nn.Linear(16, 3)
+    batch = Batch({"it": torch.randn(2, 4, 6)}, 2, 8, 8)
+    embedded = explainable.embed(batch)
+    return explainable, head, batch, Path(explainable.blank(batch, embedded, "zero"), embedded)
+
+
+def smoothed(explainable: OneVector, batch: Batch, along: Path) -> list[Curve]:
+    found = curves(explainable, batch, along, 9)
+    while any(not one.smooth for one in found):
+        level = max(one.level for one in found)
+        known = curves(explainable, batch, along, level)
+        found = curves(explainable, batch, along, 2 * level - 1, torch.stack([one.points for one in known]))
+    return found
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_polynomial_is_told_to_the_last_digit(level):
+    alphas = numpy.array([0.0, 0.1, 0.5, 0.93, 1.0])
+    power = level - 1
+    assert interpolation(level, alphas) @ nodes(level) ** power == pytest.approx(alphas**power, abs=1e-12)
+
+
+def test_each_level_has_the_points_of_the_one_before():
+    for fewer, more in zip(LEVELS, LEVELS[1:], strict=False):
+        assert nodes(more)[::2] == pytest.approx(nodes(fewer))
+
+
+def test_the_slopes_of_every_step_are_told_from_a_few_points():
+    explainable, head, batch, along = setting(nn.Tanh())
+    found = smoothed(explainable, batch, along)
+    wanted = gradients(METHOD, explainable, head, batch, along, [PROBES] * 2, [0, 2])
+    level = max(one.level for one in found)
+    assert level < 50
+    same = curves(explainable, batch, along, 33) if level == 33 else found
+    stretches = [Stretch(one, target, PROBES, 0, one.level) for one, target in zip(same, (0, 2), strict=True)]
+    if len({one.level for one in same}) == 1:
+        told = gradients_along(METHOD, explainable, head, batch, along, stretches)
+        for one, other in zip(told, wanted, strict=True):
+            assert torch.allclose(one[0], other[0], atol=5e-6)
+
+
+def test_stretches_of_different_lengths_add_up():
+    explainable, head, batch, along = setting(nn.Tanh())
+    whole = [Curve(points, 0.0) for points in _points(explainable, batch, along)]
+    all_of_it = gradients_along(
+        METHOD, explainable, head, batch, along, [Stretch(one, 1, PROBES, 0, one.level) for one in whole]
+    )
+    cut = [[(0, 2), (2, 17)], [(0, 9), (9, 17)]]
+    parts = [
+        gradients_along(
+            METHOD, explainable, head, batch, along,
+            [Stretch(one, 1, PROBES, *cut[number][half]) for number, one in enumerate(whole)],
+        )
+        for half in (0, 1)
+    ]  # fmt: skip
+    for number in (0, 1):
+        assert torch.allclose(parts[0][number][0] + parts[1][number][0], all_of_it[number][0], atol=1e-6)
+
+
+def _points(explainable: OneVector, batch: Batch, along: Path) -> Tensor:
+    """At the 17 points of that level."""
+    blank, whole = along.blank[0], along.embedded[0]
+    places = [explainable.pool(batch, [blank + alpha * (whole - blank)]) for alpha in nodes(17).tolist()]
+    return torch.stack(places, dim=1).detach()
+
+
+def test_a_kink_is_found_out():
+    explainable, _, batch, along = setting(nn.ReLU())
+    explainable._read.bias.data += 0.3  # which bends the way somewhere between its ends
+    for one in curves(explainable, batch, along, 9):
+        assert one.bend > SMOOTH
+        assert not one.smooth
+
+
+def test_a_path_without_an_answer_is_no_curve():
+    explainable, _, batch, along = setting(nn.Tanh())
+    explainable._read.bias.data[0] = torch.nan
+    for one in curves(explainable, batch, along, 9):
+        assert not one.smooth
+        assert one.next_level is None
