@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy
 import pytest
 import torch
@@ -68,7 +70,7 @@ def test_a_polynomial_is_told_to_the_last_digit(level):
 
 
 def test_each_level_has_the_points_of_the_one_before():
-    for fewer, more in zip(LEVELS, LEVELS[1:], strict=False):
+    for fewer, more in pairwise(LEVELS):
         assert nodes(more)[::2] == pytest.approx(nodes(fewer))
 
 
