@@ -43,9 +43,9 @@ def test_attributions_add_up_from_every_baseline(architecture: str, checkpoint: 
         own = probabilities(head(classifier.encode(batch)), classifier.multilabel)
     assert set(seen.baselines) == {"pad", "zero", "mask"}
     for baseline in seen.baselines:
-        scores, _, blank = ends(seen, head, batch, baseline)
-        assert torch.allclose(scores, own, atol=1e-6)
         along = path(seen, batch, baseline)
+        scores, _, blank = ends(seen, head, batch, along)
+        assert torch.allclose(scores, own, atol=1e-6)
         found = gradients(method, seen, head, batch, along, [gauss_legendre(40)] * 2, [0, 1])
         for row, target in enumerate((0, 1)):
             difference = (scores[row, target] - blank[row, target]).item()

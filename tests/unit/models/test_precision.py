@@ -85,6 +85,6 @@ def test_a_reduced_encoder_is_explained_about_the_same(checkpoint: Callable[[str
         along = path(seen, batch, "pad")
         (slopes,) = gradients(method, seen, head, batch, along, [gauss_legendre(20)], [0])
         found.append(torch.stack([torch.as_tensor(one).flatten() for one in slopes]).flatten())
-        ends(seen, head, batch, "pad")
+        ends(seen, head, batch, along)
     full, reduced = found
     assert torch.nn.functional.cosine_similarity(full, reduced, dim=0) > 0.98
