@@ -65,7 +65,7 @@ class Slicer:
 
     def _may_look(self, points: int) -> bool:
         """Whether so many points can be looked at in one slice."""
-        return LOOK * self._seconds(points) <= self._gate.slice_s
+        return LOOK * self._seconds(points) <= self._gate.slice_s and points <= self._most_copies
 
     async def smooth(self, curve: Curve) -> Curve | None:
         """The curve with as many points as tell the rest; None where too many would be needed, or too long a slice."""
@@ -80,7 +80,7 @@ class Slicer:
         self, count: int, run: Callable[[int, int], Coroutine[Any, Any, list[Tensor]]]
     ) -> list[Tensor]:
         least = STEPWISE if self._work.explainable.stepwise else 1
-        size = max(least, int(self._gate.slice_s / max(self._seconds(1), 1e-9)))
+        size = min(max(least, int(self._gate.slice_s / max(self._seconds(1), 1e-9))), self._most_copies)
         size = -(-count // -(-count // size))  # as long as each other
         parts = await all_of([run(first, min(first + size, count)) for first in range(0, count, size)])
         return [_added(tensors) for tensors in zip(*parts, strict=True)]
@@ -89,6 +89,11 @@ class Slicer:
         one = Slice(self._features, copies, wanted)
         async with self._gate.hold(share * self._seconds(copies)):
             return checked(await self._evaluate(work, [one], [one.shape]))[0]
+
+    @property
+    def _most_copies(self) -> int:
+        """As many as a batch holds."""
+        return max(1, self._gate.most_tokens // max(self._tokens, 1))
 
     def _seconds(self, copies: int) -> float:
         """What so many copies of the instance take of a core."""

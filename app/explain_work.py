@@ -183,7 +183,8 @@ class InstanceEnds:
 class EndsWork(SlicedWork):
     """Where the explained score ends, and where it starts."""
 
-    copies = 2
+    copies = 1
+    """As for a prediction: what is not too long for one can be explained."""
 
     def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
         """InvalidInstance where the classifier has no answer."""

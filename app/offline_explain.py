@@ -50,7 +50,8 @@ class OfflineExplainer:
             first += len(window)
 
     async def _window(self, lines: Sequence[str]) -> list[list[dict[str, Any]]]:
-        batcher, gate = Batcher(self._lane.execute, cores=self._lane.cores), SliceGate(cores=self._lane.cores)
+        batcher = Batcher(self._lane.execute, cores=self._lane.cores)
+        gate = SliceGate(cores=self._lane.cores, most_tokens=batcher.limits.batch_tokens)
 
         async def evaluate(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
             return await batcher.submit(work, payloads, shapes, Priority.BULK)

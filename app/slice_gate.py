@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,11 +18,15 @@ LULL_S = 1.0
 class SliceGate:
     """First come, first served. What alone is longer than allowed goes alone.
 
-    `since_prediction` gives the seconds that have passed since something interactive came.
+    `since_prediction` gives the seconds that have passed since something interactive came; `most_tokens` is what a
+    batch holds.
     """
 
-    def __init__(self, since_prediction: Callable[[], float] = lambda: math.inf, cores: int = 1) -> None:
+    def __init__(
+        self, since_prediction: Callable[[], float] = lambda: math.inf, cores: int = 1, most_tokens: int = sys.maxsize
+    ) -> None:
         self._since_prediction = since_prediction
+        self.most_tokens = most_tokens
         self._cores = cores
         self._under_way: list[float] = []
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()

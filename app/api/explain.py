@@ -29,7 +29,8 @@ class Explainer:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._gate = SliceGate(lambda: service.batcher.since_interactive_s, service.lane.cores)
+        batcher = service.batcher
+        self._gate = SliceGate(lambda: batcher.since_interactive_s, service.lane.cores, batcher.limits.batch_tokens)
         self._explanation: Any = None
         self._works: Any = None
 

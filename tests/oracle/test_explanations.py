@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from app.batch import Shape
+from app import explain_slices
+from app.batch import Shape, volume
 from app.explain_work import ExplainWorks
 from app.explanation import ExplainOptions, explain, plan
 from app.served import ServedModel
@@ -183,6 +185,39 @@ def test_captums_plain_call_gives_the_same(oracle: Oracle, classifier: Classifie
             found = gradients(own, explainable, head, batch, along, [[Probe()]], [target])
             for one, other in zip(found[0], wanted, strict=True):
                 assert torch.allclose(one.float(), other[0].sum(-1).float(), atol=CAPTUM)
+
+
+def test_what_is_told_from_a_few_points_is_what_every_step_says(
+    oracle: Oracle, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its explanation takes, each instance is looked at for a smooth curve."""
+    if not explainable_by(classifier, method_for(classifier, "integrated_gradients")).smooth:
+        pytest.skip("it has kinks on the way")
+    for instance in with_words(oracle, 8):
+        monkeypatch.setattr(explain_slices, "WORTH_LOOKING_S", math.inf)
+        (every_step,) = explained(classifier, [instance])
+        monkeypatch.setattr(explain_slices, "WORTH_LOOKING_S", 0.0)
+        (few_points,) = explained(classifier, [instance])
+        assert values(few_points["attributions"]) == pytest.approx(values(every_step["attributions"]), abs=CAPTUM)
+        assert few_points["score"] == pytest.approx(every_step["score"], abs=1e-6)
+
+
+def test_no_slice_holds_more_than_a_batch(oracle: Oracle, classifier: Classifier) -> None:
+    """What can be predicted can be explained, however long; and the slices' sums are what all steps at once say."""
+    (instance,) = with_words(oracle, 1)
+    features = classifier.featurize(instance)
+    most = 3 * volume(features.shape)
+
+    async def in_batches(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
+        assert max(map(volume, shapes)) <= most
+        return await at_once(work, payloads, shapes)
+
+    served = ServedModel("it", classifier, classifier.label_set)
+    planned = plan(ExplainWorks(), served, ExplainOptions(), 1000)
+    gate = SliceGate(most_tokens=most)
+    (sliced,) = asyncio.run(explain(planned, [instance], [features], in_batches, gate))
+    (whole,) = explained(classifier, [instance])
+    assert values(sliced["attributions"]) == pytest.approx(values(whole["attributions"]), abs=CAPTUM)
 
 
 def test_neighbours_and_slices_change_nothing(oracle: Oracle, classifier: Classifier) -> None:
