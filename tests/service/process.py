@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +17,14 @@ from typing import Any
 
 import httpx
 
+from tests.service.forked import MAIN, Forked
+
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass
 class ServerProcess:
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Forked
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -70,7 +72,7 @@ class ServerProcess:
         return httpx.Client(base_url=self.url, timeout=20, **options)
 
 
-TINY = ("-m", "tests.service.serve_tiny")
+TINY = ("-m", MAIN)
 VITRINE = ("-m", "app.cli", "serve")
 
 
@@ -83,15 +85,7 @@ def running(
     It ends with the block.
     """
     given = {"store": store, "port": 0, "drain_delay_s": 0, "log_level": "info"} | settings
-    environment = {f"VITRINE_{name.upper()}": str(value) for name, value in given.items()}
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = _started(command, os.environ | {f"VITRINE_{name.upper()}": str(value) for name, value in given.items()})
     try:
         server = ServerProcess(process)
         if loaded:
@@ -103,3 +97,16 @@ def running(
         if process.stdout:
             server._reader.join(5)
             process.stdout.close()
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str] | Forked:
+    if command == TINY:
+        return Forked(environment)
+    return subprocess.Popen(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )

@@ -6,5 +6,10 @@ from app.server import serve
 from app.settings import Settings
 from tests.service.tiny import load_tiny
 
+
+def main() -> int:
+    return serve(Settings(), load=load_tiny)
+
+
 if __name__ == "__main__":
-    sys.exit(serve(Settings(), load=load_tiny))
+    sys.exit(main())

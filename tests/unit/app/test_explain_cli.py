@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.oracle.oracles import CARRIED
+from tests.service.forked import vitrine
 from tests.service.process import ROOT
 
 PAIR = CARRIED / "biome_v33_pair_fwd_bwd.tar.gz"
@@ -18,9 +19,8 @@ LINES = '"the parcel <arrived> late"\n\n7\n{"tokens": "fine café"}\n'
 WITHOUT_MATPLOTLIB = "import sys; sys.modules['matplotlib'] = None; from app.cli import main; main()"
 
 
-def explain(*options, lines=LINES, archive=ARCHIVE, run=("-m", "app.cli")):
-    command = [sys.executable, *run, "explain", str(archive), *map(str, options)]
-    return subprocess.run(command, cwd=ROOT, input=lines, capture_output=True, text=True, timeout=60, check=False)
+def explain(*options, lines=LINES, archive=ARCHIVE):
+    return vitrine("explain", archive, *options, input=lines)
 
 
 def test_lines_in_lines_out_and_a_page(tmp_path):
@@ -53,7 +53,8 @@ def test_a_pair_of_records_as_an_image(tmp_path):
 def test_files_that_cannot_be_written_are_told_before_anything_is_explained(tmp_path):
     missing = explain("--png", tmp_path / "none" / "it.png")
     folder = explain("--html", tmp_path)
-    needed = explain("--png", tmp_path / "it.png", run=("-c", WITHOUT_MATPLOTLIB))
+    command = [sys.executable, "-c", WITHOUT_MATPLOTLIB, "explain", str(ARCHIVE), "--png", str(tmp_path / "it.png")]
+    needed = subprocess.run(command, cwd=ROOT, input=LINES, capture_output=True, text=True, timeout=60, check=False)
     for told, says in ((missing, "folder that exists"), (folder, "cannot be written"), (needed, "pip install")):
         assert told.returncode == 1
         assert told.stdout == ""

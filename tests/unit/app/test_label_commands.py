@@ -10,7 +10,7 @@ from app.label_store import LabelStore, NewVersion
 from models.archive import archive_checksum
 from models.head_tensors import head_tensors
 from models.loading import load_classifier
-from tests.unit.app.test_cli import vitrine
+from tests.service.forked import vitrine
 from tests.unit.models.archives import members, packed
 
 
