@@ -1,10 +1,11 @@
 """biome.text's RecordPairClassification: how are two records related?"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.allennlp_compat import InitializerApplicator, TextFieldTensors, get_text_field_mask
 from models.bimpm_matching import BiMpmMatching
@@ -99,30 +100,55 @@ class RecordPairClassification(ClassificationHead):
 
     def pool(self, record1: TextFieldTensors, record2: TextFieldTensors) -> Tensor:
         """Twice (batch, fields, tokens) ids -> (batch, dim)."""
-        return self.match_fields(*self.encode_fields(record1), *self.encode_fields(record2))
+        if self.training:
+            return self.match_fields(*self.encode_fields(record1), *self.encode_fields(record2))
+        first, second = self._embedded(record1), self._embedded(record2)
+        fields1, fields2 = self._both(self._fields, first, second)
+        return self.match_fields(fields1, first[1].any(dim=-1), fields2, second[1].any(dim=-1))
 
     def encode_fields(self, record: TextFieldTensors) -> tuple[Tensor, Tensor]:
         """(batch, fields, tokens) ids -> a vector for each field (batch, fields, dim), and their mask."""
+        embedded, mask = self._embedded(record)
+        return self._fields(embedded, mask), mask.any(dim=-1)
+
+    def _embedded(self, record: TextFieldTensors) -> tuple[Tensor, Tensor]:
+        """(batch, fields, tokens) ids -> vectors (batch, fields, tokens, dim) and their mask."""
         mask = get_text_field_mask(record, num_wrapping_dims=1)
-        # (batch, fields, tokens, dim)
-        encoded = self._dropout(self.backbone(record, mask, num_wrapping_dims=1))
-        fields = self._field_encoder(encoded, mask=mask, extent=self._token_extent(mask))
-        return self._dropout(fields), mask.any(dim=-1)
+        return self.backbone.embedder(record, num_wrapping_dims=1), mask
+
+    def _fields(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """(batch, fields, tokens, dim), (batch, fields, tokens) -> (batch, fields, dim)."""
+        encoded = self._dropout(self.backbone.encoder(embedded, mask=mask))
+        fields: Tensor = self._field_encoder(encoded, mask=mask, extent=self._token_extent(mask))
+        return self._dropout(fields)
 
     def match_fields(self, fields1: Tensor, mask1: Tensor, fields2: Tensor, mask2: Tensor) -> Tensor:
         """Twice (batch, fields, dim), (batch, fields) -> (batch, dim)."""
-        encoded1 = self._dropout(self._record_encoder(fields1, mask=mask1))
-        encoded2 = self._dropout(self._record_encoder(fields2, mask=mask2))
+        encoded1, encoded2 = self._both(self._record, (fields1, mask1), (fields2, mask2))
         matchers = self._matchers()
         halves = zip(
             matchers, encoded1.chunk(len(matchers), dim=-1), encoded2.chunk(len(matchers), dim=-1), strict=True
         )
         matchings = [matcher(half1, mask1, half2, mask2) for matcher, half1, half2 in halves]
-        sides = [torch.cat([vector for matching in matchings for vector in matching[side]], dim=2) for side in (0, 1)]
-        pair = [self._aggregate(side, mask) for side, mask in zip(sides, (mask1, mask2), strict=True)]
+        side1, side2 = (torch.cat([v for matching in matchings for v in matching[side]], dim=2) for side in (0, 1))
+        pair = self._both(self._aggregate, (side1, mask1), (side2, mask2))
         # (batch, 2 * aggregator dim) -> (batch, dim)
         encoded: Tensor = self._classifier_feedforward(torch.cat(pair, dim=-1))
         return encoded
+
+    def _record(self, fields: Tensor, mask: Tensor) -> Tensor:
+        """(batch, fields, dim), (batch, fields) -> (batch, fields, dim)."""
+        encoded: Tensor = self._dropout(self._record_encoder(fields, mask=mask))
+        return encoded
+
+    def _both(
+        self, run: Callable[..., Tensor], first: tuple[Tensor, ...], second: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """What `run` gives for each record's tensors (batch, fields, ...): in one call where both have as many fields,
+        as a convolution pools over no others, but not in training, where dropout draws for one after the other."""
+        if self.training or first[0].size(1) != second[0].size(1):
+            return run(*first), run(*second)
+        return run(*(torch.cat(_padded_alike(*pair)) for pair in zip(first, second, strict=True))).chunk(2)
 
     def explain_prediction(
         self, prediction: dict[str, Any], instance: LabelledReading | Mapping[str, Any], n_steps: int
@@ -154,3 +180,12 @@ class RecordPairClassification(ClassificationHead):
     ) -> dict[str, Any]:
         """Twice (batch, fields, tokens) ids and (batch,) label indices -> what `output` gives."""
         return self.output(self._output_layer(self.encode(record1, record2)), label)
+
+
+def _padded_alike(one: Tensor, other: Tensor) -> list[Tensor]:
+    """(batch, fields, tokens, ...) each, with as many tokens; (batch, fields) as they are."""
+    if one.shape == other.shape:
+        return [one, other]
+    most = max(one.size(2), other.size(2))
+    beyond = [0, 0] * (one.dim() - 3)
+    return [functional.pad(tensor, [*beyond, 0, most - tensor.size(2)]) for tensor in (one, other)]
