@@ -6,7 +6,11 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any, Literal
+
+from torch import Tensor
 
 from app.answers import truncation
 from app.batch import volume
@@ -185,7 +189,7 @@ async def _attributed(
             sums = await slicer.sum_along(curve, target, probes)
         else:
             sums = await slicer.sum(target, probes)
-        values = [float(sums[token.input][token.position]) for token in tokenization.tokens]
+        values = _of_tokens(tokenization, sums)
         delta = difference - math.fsum(values) if method.complete else None
         delta = delta if delta is not None and math.isfinite(delta) else None
         if planned.options.n_steps != "auto" or steps is None or steps >= planned.max_steps:
@@ -194,3 +198,9 @@ async def _attributed(
             break
         steps = min(2 * steps, planned.max_steps)
     return values, steps, delta
+
+
+def _of_tokens(tokenization: Tokenization, sums: Sequence[Tensor]) -> list[float]:
+    """A number for each token, from one tensor ([texts,] tokens) for each input."""
+    numbers: Any = [one.tolist() for one in sums]
+    return [reduce(getitem, token.position, numbers[token.input]) for token in tokenization.tokens]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatch
+from weakref import WeakKeyDictionary
 
 from models.archive_classifier import ArchiveClassifier
 from models.checkpoint import CheckpointClassifier
@@ -33,9 +34,14 @@ def _(classifier: CheckpointClassifier) -> Explainable | None:
     return ExplainableCheckpoint(classifier) if reads_rows(classifier) else None
 
 
+_METHODS: WeakKeyDictionary[Classifier, Sequence[str]] = WeakKeyDictionary()
+
+
 def methods_of(classifier: Classifier) -> Sequence[str]:
     """The methods that explain a classifier: those of everyone, and those of the library that wrote it."""
-    return () if explainable(classifier) is None else (*UNIFORM, *classifier.own_methods)
+    if classifier not in _METHODS:
+        _METHODS[classifier] = () if explainable(classifier) is None else (*UNIFORM, *classifier.own_methods)
+    return _METHODS[classifier]
 
 
 def method_for(classifier: Classifier, name: str) -> Method:

@@ -16,59 +16,73 @@ from models.scripted import scripted
 
 
 class Inputs(NamedTuple):
-    """What the input adds to the gates: (time, directions, rows, gates * hidden).
+    """What the input adds to the gates: (time, directions, rows, gates * hidden), longest rows first.
 
-    Where the rows are points of lines, what it adds at their starts: (time, directions, lines, 1, texts, gates *
-    hidden), with the ways of the same shape and the alphas (lines, points, 1, 1).
+    Where the rows are points of lines, what it adds at their starts: (time, directions, lines, 1, gates * hidden), with
+    the ways of the same shape and the alphas (lines, points, 1). The rows are the points of one line after the other.
     """
 
     start: Tensor
+    sizes: list[int]
+    """How many rows, or lines, have each step. Beyond them states and gradients are zero."""
     way: Tensor | None = None
     alphas: Tensor | None = None
 
 
 class Slopes(NamedTuple):
-    """The gradient of the states (time, directions, rows, hidden); where `last` (rows,) holds each row's last step, of
-    the states at that alone (directions, rows, hidden)."""
+    """The gradient of the states (time, directions, rows, hidden), or where they are `final` of each row's last one
+    (directions, rows, hidden)."""
 
     states: Tensor
-    last: Tensor | None = None
+    final: bool
 
 
-def _split(inputs: Inputs) -> list[int]:
-    """What rows divide into: lines, points, texts."""
+def _points(inputs: Inputs) -> int:
     alphas = inputs.alphas
-    assert alphas is not None
-    return [alphas.size(0), alphas.size(1), inputs.start.size(4)]
+    return 1 if alphas is None else alphas.size(1)
+
+
+def _rows(inputs: Inputs, time: int) -> int:
+    """How many have a step."""
+    return inputs.sizes[time] * _points(inputs) if time < len(inputs.sizes) else 0
+
+
+def _of(tensor: Tensor, rows: int) -> Tensor:
+    """The first rows of (directions, rows, ...)."""
+    return tensor if rows == tensor.size(1) else tensor.narrow(1, 0, rows)
 
 
 def _new_gates(inputs: Inputs) -> Tensor:
     """(time, directions, rows, gates * hidden), for `_fill`."""
-    start, alphas = inputs.start, inputs.alphas
-    if alphas is None:
+    start = inputs.start
+    if inputs.way is None:
         return start.detach()
-    return torch.empty(
-        [start.size(0), start.size(1), start.size(2) * alphas.size(1) * start.size(4), start.size(5)],
-        dtype=start.dtype,
-        device=start.device,
-    )
+    shape = [start.size(0), start.size(1), start.size(2) * _points(inputs), start.size(4)]
+    return torch.empty(shape, dtype=start.dtype, device=start.device)
 
 
-def _with_zeros_before(gates: Tensor, hidden: int) -> Tensor:
-    """(time + 1, directions, rows, hidden), to be written but for the first."""
-    states = torch.empty(
-        [gates.size(0) + 1, gates.size(1), gates.size(2), hidden], dtype=gates.dtype, device=gates.device
-    )
-    states[0].zero_()
+def _new_states(gates: Tensor, hidden: int, more: int = 0) -> Tensor:
+    """(time + more, directions, rows, hidden), to be written but for the first `more`."""
+    shape = [gates.size(0) + more, gates.size(1), gates.size(2), hidden]
+    states = torch.empty(shape, dtype=gates.dtype, device=gates.device)
+    states[:more].zero_()
     return states
+
+
+def _clear(step: Tensor, rows: int) -> None:
+    """What is behind those rows of (directions, rows, ...)."""
+    if rows < step.size(1):
+        step.narrow(1, rows, step.size(1) - rows).zero_()
 
 
 def _fill(gate: Tensor, inputs: Inputs, time: int) -> None:
     """Puts what the input adds to the gates at a step into (directions, rows, gates * hidden)."""
     way, alphas = inputs.way, inputs.alphas
     if way is not None and alphas is not None:
-        # (directions, rows, width) -> (directions, lines, points, texts, width)
-        torch.addcmul(inputs.start[time], alphas, way[time], out=gate.unflatten(1, _split(inputs)))
+        lines = inputs.sizes[time]
+        start, along = _of(inputs.start[time], lines), _of(way[time], lines)
+        # (directions, rows, width) -> (directions, lines, points, width)
+        torch.addcmul(start, alphas[:lines], along, out=gate.unflatten(1, [lines, -1]))
 
 
 def _room(gates: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
@@ -79,24 +93,26 @@ def _room(gates: Tensor, inputs: Inputs) -> tuple[Tensor, Tensor]:
 
 
 def _step(found: Tensor, room: Tensor, inputs: Inputs, time: int) -> Tensor:
-    return found[time] if inputs.way is None else room
+    return _of(found[time] if inputs.way is None else room, _rows(inputs, time))
 
 
-def _collect(found: Tensor, room: Tensor, inputs: Inputs, time: int) -> None:
+def _collect(found: Tensor, step: Tensor, inputs: Inputs, time: int) -> None:
     """The points of a line add up."""
+    lines = inputs.sizes[time]
     if inputs.way is not None:
-        torch.sum(room.unflatten(1, _split(inputs)), dim=[2], keepdim=True, out=found[time])
+        # (directions, rows, width) -> (directions, lines, points, width)
+        torch.sum(step.unflatten(1, [lines, -1]), dim=[2], keepdim=True, out=_of(found[time], lines))
+    _clear(found[time], lines)
 
 
-def _add(slopes: Slopes, time: int, carried: Tensor) -> None:
-    """Adds the slopes of a step's states."""
-    last = slopes.last
-    if last is None:
-        carried += slopes.states[time]
+def _add(slopes: Slopes, inputs: Inputs, time: int, carried: Tensor) -> None:
+    """Adds the slopes of a step's states (directions, rows that have it, hidden)."""
+    rows = carried.size(1)
+    if slopes.final:
+        longer = _rows(inputs, time + 1)
+        carried.narrow(1, longer, rows - longer).add_(slopes.states.narrow(1, longer, rows - longer))
     else:
-        rows = (last == time).nonzero().squeeze(1)
-        if rows.size(0):
-            carried[:, rows] += slopes.states[:, rows]
+        carried += _of(slopes.states[time], rows)
 
 
 @scripted
@@ -104,30 +120,35 @@ def simple_forward(inputs: Inputs, weight: Tensor, rectified: bool) -> Tensor:
     """Elman, 1990: h = f(x + W h), with tanh for f, or rectified. Gives the states."""
     states = _new_gates(inputs)
     for time in range(states.size(0)):
-        _fill(states[time], inputs, time)
+        rows = _rows(inputs, time)
+        state = _of(states[time], rows)
+        _fill(state, inputs, time)
         if time:
-            states[time].baddbmm_(states[time - 1], weight)
+            state.baddbmm_(_of(states[time - 1], rows), weight)
         if rectified:
-            states[time].relu_()
+            state.relu_()
         else:
-            states[time].tanh_()
+            state.tanh_()
+        _clear(states[time], rows)
     return states
 
 
 @scripted
 def simple_backward(slopes: Slopes, inputs: Inputs, through: Tensor, states: Tensor, rectified: bool) -> Tensor:
     found, room = _room(states, inputs)
-    carried = torch.zeros_like(states[0])
+    all_carried = torch.zeros_like(states[0])
     for back in range(states.size(0)):
         time = states.size(0) - 1 - back
-        _add(slopes, time, carried)
+        rows = _rows(inputs, time)
+        carried, state = _of(all_carried, rows), _of(states[time], rows)
+        _add(slopes, inputs, time, carried)
         step = _step(found, room, inputs, time)
         if rectified:
-            torch.mul(carried, states[time] > 0, out=step)
+            torch.mul(carried, state > 0, out=step)
         else:
-            torch.ops.aten.tanh_backward(carried, states[time], grad_input=step)
+            torch.ops.aten.tanh_backward(carried, state, grad_input=step)
         torch.bmm(step, through, out=carried)
-        _collect(found, room, inputs, time)
+        _collect(found, step, inputs, time)
     return found
 
 
@@ -140,15 +161,18 @@ def gru_forward(inputs: Inputs, weight: Tensor, bias: Tensor) -> tuple[Tensor, T
     """
     hidden = weight.size(1)
     gates = _new_gates(inputs)
-    states = _with_zeros_before(gates, hidden)
-    recalled = torch.empty_like(states[1:])
+    states = _new_states(gates, hidden, 1)
+    recalled = _new_states(gates, hidden)
     for time in range(gates.size(0)):
-        _fill(gates[time], inputs, time)
-        switches, new = gates[time, :, :, : 2 * hidden], gates[time, :, :, 2 * hidden :]
-        switches.baddbmm_(states[time], weight[:, :, : 2 * hidden]).sigmoid_()
-        torch.baddbmm(bias, states[time], weight[:, :, 2 * hidden :], out=recalled[time])
-        new.addcmul_(switches[:, :, :hidden], recalled[time]).tanh_()
-        torch.lerp(new, states[time], switches[:, :, hidden:], out=states[time + 1])
+        rows = _rows(inputs, time)
+        gate, before, recall = _of(gates[time], rows), _of(states[time], rows), _of(recalled[time], rows)
+        _fill(gate, inputs, time)
+        switches, new = gate[:, :, : 2 * hidden], gate[:, :, 2 * hidden :]
+        switches.baddbmm_(before, weight[:, :, : 2 * hidden]).sigmoid_()
+        torch.baddbmm(bias, before, weight[:, :, 2 * hidden :], out=recall)
+        new.addcmul_(switches[:, :, :hidden], recall).tanh_()
+        torch.lerp(new, before, switches[:, :, hidden:], out=_of(states[time + 1], rows))
+        _clear(states[time + 1], rows)
     return states, gates, recalled
 
 
@@ -159,25 +183,27 @@ def gru_backward(
     hidden = through.size(2)
     through_switches, through_new = through[:, : 2 * hidden], through[:, 2 * hidden :]
     found, room = _room(gates, inputs)
-    carried, passed, to_recalled = (
+    all_carried, all_passed, all_to_recalled = (
         torch.zeros_like(states[0]), torch.empty_like(states[0]), torch.empty_like(states[0])
     )  # fmt: skip
     for back in range(gates.size(0)):
         time = gates.size(0) - 1 - back
-        _add(slopes, time, carried)
-        reset, update, new = gates[time].chunk(3, dim=-1)
+        rows = _rows(inputs, time)
+        carried, passed, to_recalled = _of(all_carried, rows), _of(all_passed, rows), _of(all_to_recalled, rows)
+        _add(slopes, inputs, time, carried)
+        reset, update, new = _of(gates[time], rows).chunk(3, dim=-1)
         step = _step(found, room, inputs, time)
         to_reset, to_update, to_new = step.chunk(3, dim=-1)
-        torch.sub(states[time], new, out=passed)
+        torch.sub(_of(states[time], rows), new, out=passed)
         torch.ops.aten.sigmoid_backward(passed.mul_(carried), update, grad_input=to_update)
         torch.mul(carried, update, out=passed)
         torch.ops.aten.tanh_backward(carried.sub_(passed), new, grad_input=to_new)
-        torch.mul(to_new, recalled[time], out=carried)
+        torch.mul(to_new, _of(recalled[time], rows), out=carried)
         torch.ops.aten.sigmoid_backward(carried, reset, grad_input=to_reset)
         torch.mul(to_new, reset, out=to_recalled)
         torch.baddbmm(passed, step[:, :, : 2 * hidden], through_switches, out=carried)
         carried.baddbmm_(to_recalled, through_new)
-        _collect(found, room, inputs, time)
+        _collect(found, step, inputs, time)
     return found
 
 
@@ -189,48 +215,56 @@ def lstm_forward(inputs: Inputs, weight: Tensor) -> tuple[Tensor, Tensor, Tensor
     """
     hidden = weight.size(1)
     gates = _new_gates(inputs)
-    cells = _with_zeros_before(gates, hidden)
-    shown, states = torch.empty_like(cells[1:]), torch.empty_like(cells[1:])
+    cells = _new_states(gates, hidden, 1)
+    all_shown, states = _new_states(gates, hidden), _new_states(gates, hidden)
     for time in range(gates.size(0)):
-        gate = gates[time]
+        rows = _rows(inputs, time)
+        gate, shown = _of(gates[time], rows), _of(all_shown[time], rows)
         _fill(gate, inputs, time)
         if time:
-            gate.baddbmm_(states[time - 1], weight)
+            gate.baddbmm_(_of(states[time - 1], rows), weight)
         gate[:, :, : 2 * hidden].sigmoid_()
         admit, keep, new, show = gate.chunk(4, dim=-1)
         new.tanh_()
         show.sigmoid_()
-        torch.mul(keep, cells[time], out=cells[time + 1]).addcmul_(admit, new)
-        torch.tanh(cells[time + 1], out=shown[time])
-        torch.mul(shown[time], show, out=states[time])
-    return states, gates, cells, shown
+        cell = _of(cells[time + 1], rows)
+        torch.mul(keep, _of(cells[time], rows), out=cell).addcmul_(admit, new)
+        torch.tanh(cell, out=shown)
+        torch.mul(shown, show, out=_of(states[time], rows))
+        _clear(states[time], rows)
+    return states, gates, cells, all_shown
 
 
 @scripted
 def lstm_backward(
-    slopes: Slopes, inputs: Inputs, through: Tensor, states: Tensor, gates: Tensor, cells: Tensor, shown: Tensor
+    slopes: Slopes, inputs: Inputs, through: Tensor, states: Tensor, gates: Tensor, cells: Tensor, all_shown: Tensor
 ) -> Tensor:
     found, room = _room(gates, inputs)
-    carried, cell, passing = torch.zeros_like(states[0]), torch.zeros_like(states[0]), torch.empty_like(states[0])
+    all_carried, all_cells, all_passing = (
+        torch.zeros_like(states[0]), torch.zeros_like(states[0]), torch.empty_like(states[0])
+    )  # fmt: skip
     for back in range(gates.size(0)):
         time = gates.size(0) - 1 - back
-        _add(slopes, time, carried)
-        admit, keep, new, show = gates[time].chunk(4, dim=-1)
+        rows = _rows(inputs, time)
+        carried, cell, passing = _of(all_carried, rows), _of(all_cells, rows), _of(all_passing, rows)
+        _add(slopes, inputs, time, carried)
+        admit, keep, new, show = _of(gates[time], rows).chunk(4, dim=-1)
+        shown = _of(all_shown[time], rows)
         step = _step(found, room, inputs, time)
         to_admit, to_keep, to_new, to_show = step.chunk(4, dim=-1)
-        torch.mul(carried, shown[time], out=passing)
+        torch.mul(carried, shown, out=passing)
         torch.ops.aten.sigmoid_backward(passing, show, grad_input=to_show)
-        torch.ops.aten.tanh_backward(carried.mul_(show), shown[time], grad_input=passing)
+        torch.ops.aten.tanh_backward(carried.mul_(show), shown, grad_input=passing)
         cell += passing
         torch.mul(cell, new, out=passing)
         torch.ops.aten.sigmoid_backward(passing, admit, grad_input=to_admit)
-        torch.mul(cell, cells[time], out=passing)
+        torch.mul(cell, _of(cells[time], rows), out=passing)
         torch.ops.aten.sigmoid_backward(passing, keep, grad_input=to_keep)
         torch.mul(cell, admit, out=passing)
         torch.ops.aten.tanh_backward(passing, new, grad_input=to_new)
         cell *= keep
         torch.bmm(step, through, out=carried)
-        _collect(found, room, inputs, time)
+        _collect(found, step, inputs, time)
     return found
 
 

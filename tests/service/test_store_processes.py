@@ -29,7 +29,7 @@ def root() -> Iterator[Path]:
 
 def start(command: str, *arguments: object) -> subprocess.Popen[str]:
     words = [sys.executable, "-m", "tests.service.label_writers", command, *map(str, arguments)]
-    return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def result(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -41,6 +41,10 @@ def result(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 def test_of_writers_that_extend_the_same_version_one_wins(root):
     processes = [start("race", root, 8) for _ in range(4)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
     results = [result(process) for process in processes]
     assert sorted(number for one in results for number in one["published"]) == list(range(2, 34))
     assert sum(one["stale"] for one in results) > 0

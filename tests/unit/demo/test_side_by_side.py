@@ -9,6 +9,8 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -44,12 +46,12 @@ def test_what_one_raises_ends_all() -> None:
     with pytest.raises(FileNotFoundError):
         list(train_all([endless, replace(QUICK[0], dataset="no_such_data"), endless, endless], 1, lambda *_: None))
     assert time.monotonic() - started < 60
-    assert not multiprocessing.active_children()
+    assert not workers()
 
 
 def test_a_worker_that_is_killed_ends_all() -> None:
     def kill(name: str, epochs: float) -> None:
-        multiprocessing.active_children()[0].kill()
+        workers()[0].kill()
 
     with pytest.raises(ChildProcessError, match="-9"):
         list(train_all([replace(one, epochs=10_000) for one in QUICK], 1, kill))
@@ -59,6 +61,11 @@ def test_there_are_no_more_workers_than_memory_has_room_for(monkeypatch: pytest.
     for total, workers in ((100 << 20, 1), (1 << 30, 1), (3 << 30, 2)):
         monkeypatch.setattr(side_by_side, "host_memory", lambda total=total: {"total": total})
         assert side_by_side._workers(7) == workers
+
+
+def workers() -> list[BaseProcess]:
+    """Without the servers of other tests, which are forked."""
+    return [one for one in multiprocessing.active_children() if isinstance(one, SpawnProcess)]
 
 
 def lives(pid: int) -> bool:

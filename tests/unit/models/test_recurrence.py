@@ -22,6 +22,13 @@ KINDS = {
     "rectified rnn": nn.RNN(INPUT, HIDDEN, nonlinearity="relu", num_layers=2, batch_first=True),
 }
 
+LENGTHS = {
+    "padded": (TIME, 1, 4, 7, 2),
+    "padded, all of them": (1, 5, 1, 6, 5),
+    "of one length": (TIME,) * BATCH,
+    "of one length, padded": (3,) * BATCH,
+}
+
 
 def by_us(layers: nn.RNNBase, texts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     return all_states(layers, texts, lengths), final_states(layers, texts, lengths)
@@ -36,7 +43,7 @@ def by_torch(layers: nn.RNNBase, texts: Tensor, lengths: Tensor) -> tuple[Tensor
 
 
 @pytest.mark.parametrize("layers", KINDS.values(), ids=KINDS.keys())
-@pytest.mark.parametrize("lengths", [(TIME, 1, 4, 7, 2), (TIME,) * BATCH], ids=["padded", "of one length"])
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
 def test_states_and_slopes_are_torchs(layers: nn.RNNBase, lengths: tuple[int, ...]) -> None:
     compare(layers, torch.tensor(lengths))
 
@@ -90,7 +97,7 @@ def test_weights_that_change_are_noticed() -> None:
 
 
 @pytest.mark.parametrize("layers", KINDS.values(), ids=KINDS.keys())
-@pytest.mark.parametrize("lengths", [(TIME, 1, 4, 7, 2), (TIME,) * BATCH, (3,) * BATCH])
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
 def test_states_alone_are_torchs(layers: nn.RNNBase, lengths: tuple[int, ...]) -> None:
     compare_states(layers.eval(), torch.randn(BATCH, TIME, INPUT), torch.tensor(lengths))
 
