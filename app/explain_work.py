@@ -17,7 +17,7 @@ from torch import Tensor
 from app.batch import Shape
 from app.cost import BatchCost
 from app.served import NO_ANSWER, OtherWork, ServedModel
-from app.slice_gate import ALONE_S
+from app.slice_gate import ALONE_S, SliceGate
 from app.spreading import ONE_THREAD, Spread, Spreading
 from models.classifier import Batch, Features
 from models.curve import FIRST_LEVEL, LEVELS, Curve, curved_ends, curves, gradients_along
@@ -69,8 +69,9 @@ FIRST_PACE, LEAST_PACE = 5e-6, 1e-7
 
 
 EVERY_CORE = Spread(parts=sys.maxsize)
-WORTH_SHARING_S = 0.012
-"""What a batch of slices has to take for a second core to be faster: their many small steps in Python go one by one."""
+WORTH_SHARING_ALONE_S, WORTH_SHARING_S = 0.002, 0.012
+"""What a batch of slices has to take for a second core to be faster: their many small steps in Python go one by one.
+Beside predictions a core is theirs for longer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ class SlicedWork(OtherWork):
     method: Method
     baseline: str
     pace: Pace
+    gate: SliceGate
 
     @cached_property
     def explainable(self) -> Explainable:
@@ -87,7 +89,7 @@ class SlicedWork(OtherWork):
 
     @property
     def spreading(self) -> Spreading:
-        worth_while = WORTH_SHARING_S / self.pace.seconds_per_token
+        worth_while = (WORTH_SHARING_ALONE_S if self.gate.alone else WORTH_SHARING_S) / self.pace.seconds_per_token
         return Spreading(batches={worth_while / 2: ONE_THREAD, worth_while * 2: EVERY_CORE})
 
     @property
@@ -116,21 +118,23 @@ class ExplainWork(SlicedWork):
 
     @cached_property
     def ends(self) -> EndsWork:
-        return EndsWork(self.served, self.method, self.baseline, self.pace)
+        return EndsWork(self.served, self.method, self.baseline, self.pace, self.gate)
 
     @cached_property
     def curved_ends(self) -> CurvedEndsWork:
-        return CurvedEndsWork(self.served, self.method, self.baseline, self.pace)
+        return CurvedEndsWork(self.served, self.method, self.baseline, self.pace, self.gate)
 
     @cached_property
     def looks(self) -> Mapping[int, LookWork]:
         """By the number of points that a curve is to have."""
-        return {level: LookWork(self.served, self.method, self.baseline, self.pace, level) for level in LEVELS}
+        return {
+            level: LookWork(self.served, self.method, self.baseline, self.pace, self.gate, level) for level in LEVELS
+        }
 
     @cached_property
     def along(self) -> Mapping[int, AlongWork]:
         """By the number of points that the curves have."""
-        return {level: AlongWork(self.served, self.method, self.baseline, self.pace) for level in LEVELS}
+        return {level: AlongWork(self.served, self.method, self.baseline, self.pace, self.gate) for level in LEVELS}
 
     def run(self, batch: Batch) -> list[list[Tensor]]:
         """For each slice the sum over its probes: one tensor ([texts,] tokens) per input."""
@@ -214,7 +218,8 @@ def _instance_ends(both: Ends, found: Sequence[Curve | None]) -> list[InstanceEn
 class ExplainWorks:
     """The works there are, so that requests for the same share one. Keeps no model that nothing else keeps."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: SliceGate) -> None:
+        self._gate = gate
         self._works: WeakValueDictionary[tuple[ServedModel, str, str], ExplainWork] = WeakValueDictionary()
         self._paces: WeakKeyDictionary[ServedModel, Pace] = WeakKeyDictionary()
 
@@ -223,5 +228,5 @@ class ExplainWorks:
         work = self._works.get(key)
         if work is None:
             pace = self._paces.setdefault(served, Pace())
-            work = self._works[key] = ExplainWork(served, method, baseline, pace)
+            work = self._works[key] = ExplainWork(served, method, baseline, pace, self._gate)
         return work

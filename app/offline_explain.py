@@ -18,6 +18,7 @@ from app.errors import InvalidInstances
 from app.explain_work import ExplainWorks
 from app.explanation import ExplainOptions, Plan, explain, plan
 from app.featurizer import featurize_all
+from app.selection import BatchLimits
 from app.served import ServedModel
 from app.slice_gate import SliceGate
 from models.classifier import Classifier
@@ -35,7 +36,9 @@ class OfflineExplainer:
         self._classifier = classifier
         self._lane = DeviceLane(device, available_cpus())
         served = ServedModel("offline", classifier, classifier.label_set)
-        self._plan: Plan = plan(ExplainWorks(), served, options, max_steps)
+        self._limits = BatchLimits()
+        self._gate = SliceGate(cores=self._lane.cores, most_tokens=self._limits.batch_tokens)
+        self._plan: Plan = plan(ExplainWorks(self._gate), served, options, max_steps)
 
     def explain(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         """What the lines that are not blank come to: an explanation for each target, or `{"error": ...}`.
@@ -50,8 +53,7 @@ class OfflineExplainer:
             first += len(window)
 
     async def _window(self, lines: Sequence[str]) -> list[list[dict[str, Any]]]:
-        batcher = Batcher(self._lane.execute, cores=self._lane.cores)
-        gate = SliceGate(cores=self._lane.cores, most_tokens=batcher.limits.batch_tokens)
+        batcher = Batcher(self._lane.execute, self._limits, self._lane.cores)
 
         async def evaluate(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
             return await batcher.submit(work, payloads, shapes, Priority.BULK)
@@ -67,7 +69,7 @@ class OfflineExplainer:
             if isinstance(outcome, InvalidInstance):
                 return [{"error": outcome.message}]
             try:
-                return await explain(self._plan, [instance], [outcome], evaluate, gate)
+                return await explain(self._plan, [instance], [outcome], evaluate, self._gate)
             except InvalidInstances as error:
                 return [{"error": error.refusals[0].detail}]
             except Exception as error:  # noqa: BLE001 - whatever one line provokes, the others are answered

@@ -32,9 +32,14 @@ class SliceGate:
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
 
     @property
+    def alone(self) -> bool:
+        """Whether nobody predicts."""
+        return self._since_prediction() > LULL_S
+
+    @property
     def slice_s(self) -> float:
         """Seconds that a slice may take now."""
-        return ALONE_S if self._since_prediction() > LULL_S else BESIDE_PREDICTIONS_S
+        return ALONE_S if self.alone else BESIDE_PREDICTIONS_S
 
     @property
     def allowed(self) -> float:

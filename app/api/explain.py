@@ -45,7 +45,7 @@ class Explainer:
         """An explanation for each instance and target, in order. Raises what explanation.plan and .explain do."""
         await self.prepare()
         explanation = self._explanation
-        self._works = self._works or explanation.ExplainWorks()
+        self._works = self._works or explanation.ExplainWorks(self._gate)
         options = _options(explanation, parameters)
         planned = explanation.plan(self._works, served, options, self._service.settings.max_explain_steps)
         self._check_room(served, instances)

@@ -56,7 +56,7 @@ async def at_once(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -
 
 def explained(classifier: Classifier, instances: list[Any], **options: Any) -> list[dict[str, Any]]:
     served = ServedModel("it", classifier, classifier.label_set)
-    planned = plan(ExplainWorks(), served, ExplainOptions(**options), 1000)
+    planned = plan(ExplainWorks(SliceGate()), served, ExplainOptions(**options), 1000)
     features = [classifier.featurize(instance) for instance in instances]
     return asyncio.run(explain(planned, instances, features, at_once, SliceGate()))
 
@@ -213,7 +213,7 @@ def test_no_slice_holds_more_than_a_batch(oracle: Oracle, classifier: Classifier
         return await at_once(work, payloads, shapes)
 
     served = ServedModel("it", classifier, classifier.label_set)
-    planned = plan(ExplainWorks(), served, ExplainOptions(), 1000)
+    planned = plan(ExplainWorks(SliceGate()), served, ExplainOptions(), 1000)
     gate = SliceGate(most_tokens=most)
     (sliced,) = asyncio.run(explain(planned, [instance], [features], in_batches, gate))
     (whole,) = explained(classifier, [instance])

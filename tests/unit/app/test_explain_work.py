@@ -1,0 +1,26 @@
+"""How slices of explanations go to the cores."""
+
+from typing import Any
+
+import pytest
+
+from app.cost import WARM_UP_BATCHES
+from app.explain_work import EVERY_CORE, ExplainWork, Pace
+from app.slice_gate import SliceGate
+from app.spreading import ONE_THREAD
+from models.explain import METHODS
+
+TOKENS = 500
+
+
+@pytest.mark.parametrize(
+    ("since_prediction", "took", "spread"),
+    [(60.0, 0.001, ONE_THREAD), (60.0, 0.005, EVERY_CORE), (0.1, 0.005, ONE_THREAD), (0.1, 0.03, EVERY_CORE)],
+)
+def test_beside_predictions_only_long_batches_take_a_second_core(since_prediction, took, spread) -> None:
+    served: Any = None  # none of it is asked
+    pace = Pace()
+    for _ in range(1 + WARM_UP_BATCHES):
+        pace.observe(TOKENS, took)
+    work = ExplainWork(served, METHODS["integrated_gradients"], "pad", pace, SliceGate(lambda: since_prediction))
+    assert work.spreading.of(4, TOKENS) == spread
