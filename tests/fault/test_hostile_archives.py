@@ -79,6 +79,7 @@ def test_it_is_refused_with_its_reason(reports: Reports, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.clock
 def test_it_costs_little_and_does_nothing(reports: Reports, name: str) -> None:
     report = reports[name]
     assert report["seconds"] < SECONDS
