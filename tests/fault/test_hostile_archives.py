@@ -23,7 +23,8 @@ from tests.service.process import ROOT
 from tests.unit.models.archives import members, packed
 
 HOSTILE: dict[str, Hostile] = {**TARS, **WEIGHT_FILES, **CONFIGURATIONS, **CHECKPOINTS}
-SECONDS = 5.0
+SECONDS = 12.0
+"""Twice what the slowest of them was seen to take on a busy machine."""
 STRACE = shutil.which("strace")
 
 Reports = dict[str, dict[str, Any]]
@@ -79,7 +80,6 @@ def test_it_is_refused_with_its_reason(reports: Reports, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.clock
 def test_it_costs_little_and_does_nothing(reports: Reports, name: str) -> None:
     report = reports[name]
     assert report["seconds"] < SECONDS
