@@ -1,16 +1,18 @@
 """How large a model a configuration may ask for: none larger than the weights beside it.
 
 Sizes in a configuration are claims. They are believed only as far as the weights bear them out, before anything of
-that size is made: `check_claims` looks at the numbers, `BuildBudget` at what is allocated while a model is built.
+that size is made: `check_claims` looks at the numbers, `BuildBudget` at what is made while a model is built.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import get_ident
 from typing import Any
 
 from torch import Tensor
+from torch.nn.modules.module import register_module_module_registration_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.archive import Archive
@@ -27,7 +29,8 @@ MOST_PADDING = 10_000
 SPARE_BYTES = 64 * MiB
 COPIES = 4
 """Of the weights' bytes, that building may allocate: the weights, what initializes them, constants beside them."""
-SPARE_TENSORS = 10_000
+SPARE_PARTS = 10_000
+"""Tensors, and modules in others, beyond those that the weights account for."""
 
 
 def check_claims(archive: Archive) -> None:
@@ -68,13 +71,23 @@ def _numbers(path: str, name: str, node: Any) -> Iterator[tuple[str, str, int]]:
 
 
 class BuildBudget(TorchDispatchMode):
-    """In this block no more is allocated than the archive's weights account for. Raises UnsafeArchive."""
+    """In this block no more is made than the archive's weights account for. Raises UnsafeArchive."""
 
     def __init__(self, archive: Archive) -> None:
         super().__init__()
         self._name = archive.name
         self._bytes = COPIES * sum(tensor.nbytes for tensor in archive.weights.values()) + SPARE_BYTES
-        self._tensors = COPIES * len(archive.weights) + SPARE_TENSORS
+        self._tensors = self._modules = COPIES * len(archive.weights) + SPARE_PARTS
+
+    def __enter__(self) -> BuildBudget:
+        self._thread = get_ident()
+        self._hook = register_module_module_registration_hook(self._take_module)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._hook.remove()
+        super().__exit__(*error)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -87,7 +100,15 @@ class BuildBudget(TorchDispatchMode):
     def _take(self, numbers: int) -> None:
         self._bytes -= BYTES_OF_A_NUMBER * numbers
         self._tensors -= 1
-        if self._bytes < 0 or self._tensors < 0:
+        self._check()
+
+    def _take_module(self, *_: Any) -> None:
+        if get_ident() == self._thread:  # torch tells of every thread's
+            self._modules -= 1
+            self._check()
+
+    def _check(self) -> None:
+        if min(self._bytes, self._tensors, self._modules) < 0:
             raise UnsafeArchive(self._name, CONFIG, "describes a model that is larger than the weights beside it")
 
 

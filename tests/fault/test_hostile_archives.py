@@ -23,8 +23,7 @@ from tests.service.process import ROOT
 from tests.unit.models.archives import members, packed
 
 HOSTILE: dict[str, Hostile] = {**TARS, **WEIGHT_FILES, **CONFIGURATIONS, **CHECKPOINTS}
-SECONDS = 12.0
-"""Twice what the slowest of them was seen to take on a busy machine."""
+SECONDS = 5.0
 STRACE = shutil.which("strace")
 
 Reports = dict[str, dict[str, Any]]
