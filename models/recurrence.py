@@ -7,7 +7,7 @@ step before is computed for all steps at once; where the rows are points of line
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,72 +15,9 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from models.line import line_of
 from models.recurrent_cells import CELLS, Inputs, Slopes
 from models.recurrent_layers import Layer, layers_of
-
-
-class _Rows(NamedTuple):
-    """The texts in the order that the cells take: the longest first, all points of a line together."""
-
-    lengths: Tensor
-    """(lines,) steps of each; a row that is no point of a line is a line of its own."""
-    order: Tensor | None
-    """(lines,) where each came from; None where all are as long and as they came."""
-    points: int
-    """Rows of a line."""
-    texts: int
-    """Neighbouring lines whose points came mixed: the first of each, the second of each, and so on."""
-    longest: int
-
-    @classmethod
-    def of(cls, inputs: Tensor, lengths: Tensor) -> _Rows:
-        """(batch, time, input), (batch,) of at least 1."""
-        line = line_of(inputs)
-        points, texts = (1, 1) if line is None else (line.alphas.size(1), line.texts)
-        if line is not None:
-            lengths = line.once(lengths)
-        shortest, longest = (int(bound) for bound in lengths.aminmax())
-        if shortest == longest:
-            return cls(lengths, None, points, texts, longest)
-        return cls(*lengths.sort(descending=True, stable=True), points, texts, longest)
-
-    def sizes(self) -> list[int]:
-        """How many lines have each step."""
-        if self.order is None:
-            return [len(self.lengths)] * self.longest
-        counts: list[int] = (self.lengths > self._steps()).sum(dim=1).tolist()
-        return counts
-
-    def turned(self) -> Tensor | None:
-        """Where each text's steps are once it is turned within its own length: (time, lines); None where all are of the
-        same length. Padding comes last either way, and nothing needs a mask."""
-        if self.order is None:
-            return None
-        turned = self.lengths - 1 - self._steps()
-        return torch.where(turned < 0, self._steps(), turned)
-
-    def ordered(self, lines: Tensor, dim: int = 0) -> Tensor:
-        """As they came -> in order, along a dimension."""
-        return lines if self.order is None else lines.index_select(dim, self.order)
-
-    def each(self, of_lines: Tensor) -> Tensor:
-        """(..., lines) -> (..., rows)"""
-        return of_lines.unsqueeze(-1).expand(*of_lines.shape, self.points).flatten(-2)
-
-    def as_they_came(self, rows: Tensor, dim: int) -> Tensor:
-        """The rows along a dimension in the order of the batch."""
-        if self.order is None and (self.texts == 1 or self.points == 1):
-            return rows
-        rank = torch.arange(len(self.lengths), device=rows.device)
-        if self.order is not None:
-            rank = torch.empty_like(rank).index_copy(0, self.order, rank)
-        # (lines, texts) -> (lines, points, texts) -> (batch,)
-        places = rank.view(-1, 1, self.texts) * self.points + torch.arange(self.points, device=rows.device).unsqueeze(1)
-        return rows.index_select(dim, places.flatten())
-
-    def _steps(self) -> Tensor:
-        return torch.arange(self.longest, device=self.lengths.device).unsqueeze(1)
+from models.row_order import RowOrder
 
 
 class _Run(Function):
@@ -128,7 +65,7 @@ class _Turn(Function):
 
 
 def _turn(texts: Tensor, turned: Tensor | None) -> Tensor:
-    """Each text of (time, rows, dim) in reverse, as `_Rows.turned` says."""
+    """Each text of (time, rows, dim) in reverse, as `RowOrder.turned` says."""
     if turned is None:
         return texts.flip(0)
     there: Tensor = _Turn.apply(texts, turned)
@@ -144,9 +81,9 @@ def input_gradient_only(layers: nn.RNNBase) -> bool:
 def all_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
     """(batch, time, input), (batch,) of at least 1 -> those of the last layer (batch, time, directions * hidden), zero
     beyond the lengths."""
-    rows = _Rows.of(inputs, lengths)
-    turned = _of_rows(rows, rows.turned())
-    texts = _side_by_side(_run(layers, inputs, rows, turned, last=None), turned)  # (time, rows, directions * hidden)
+    rows = RowOrder.of(inputs, lengths)
+    # (time, rows, directions * hidden) -> (batch, time, directions * hidden)
+    texts = _side_by_side(_run(layers, inputs, rows, last=None), rows.turned_rows)
     texts = rows.as_they_came(texts, 1).transpose(0, 1)
     padding = inputs.size(1) - rows.longest
     return functional.pad(texts, (0, 0, 0, padding)) if padding else texts
@@ -154,19 +91,18 @@ def all_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
 
 def final_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
     """(batch, time, input), (batch,) of at least 1 -> (batch, directions * hidden) of the last layer."""
-    rows = _Rows.of(inputs, lengths)
-    states = _run(layers, inputs, rows, _of_rows(rows, rows.turned()), last=rows.each(rows.lengths) - 1)
+    rows = RowOrder.of(inputs, lengths)
     # (directions, rows, hidden) -> (batch, directions * hidden)
-    return rows.as_they_came(states.transpose(0, 1).flatten(1), 0)
+    return rows.as_they_came(_run(layers, inputs, rows, last=rows.last).transpose(0, 1).flatten(1), 0)
 
 
-def _run(layers: nn.RNNBase, inputs: Tensor, rows: _Rows, turned: Tensor | None, *, last: Tensor | None) -> Tensor:
+def _run(layers: nn.RNNBase, inputs: Tensor, rows: RowOrder, *, last: Tensor | None) -> Tensor:
     """States of the last layer (time, directions, rows, hidden), or with `last` its final ones."""
     first, *others = layers_of(layers)
     states: Tensor = _first_layer(first, inputs, rows, None if others else last)
-    sizes = [size * rows.points for size in rows.sizes()]
+    sizes = [size * rows.points for size in rows.sizes]
     for layer in others:
-        projected = _project(layer, _side_by_side(states, turned), turned)
+        projected = _project(layer, _side_by_side(states, rows.turned_rows), rows.turned_rows)
         states = _Run.apply(projected, sizes, None, None, layer, last if layer is others[-1] else None)
     return states
 
@@ -178,26 +114,21 @@ def _project(layer: Layer, texts: Tensor, turned: Tensor | None, *, biased: bool
     return torch.stack(layer.project(ways, biased=biased), dim=1)
 
 
-def _first_layer(layer: Layer, inputs: Tensor, rows: _Rows, last: Tensor | None) -> Any:
-    line, turned, sizes = line_of(inputs), rows.turned(), rows.sizes()
+def _first_layer(layer: Layer, inputs: Tensor, rows: RowOrder, last: Tensor | None) -> Any:
+    def project(texts: Tensor, *, biased: bool = True) -> Tensor:
+        """(lines, time, input) -> (time, directions, lines, gates * hidden)"""
+        steps = rows.ordered(texts[:, : rows.longest].transpose(0, 1), 1)  # (time, lines, input)
+        return _project(layer, steps, rows.turned, biased=biased)
 
-    def ordered(texts: Tensor) -> Tensor:
-        """(lines, time, input) -> (time, lines, input)"""
-        return rows.ordered(texts[:, : rows.longest].transpose(0, 1), 1)
-
+    line = rows.line
     if line is None:
-        return _Run.apply(_project(layer, ordered(inputs), turned), sizes, None, None, layer, last)
+        return _Run.apply(project(inputs), rows.sizes, None, None, layer, last)
     start, way = line.ends()
-    # (time, directions, lines, gates * hidden) -> (time, directions, lines, 1, gates * hidden)
-    start = _project(layer, ordered(start), turned).unsqueeze(3)
     with torch.no_grad():
-        along = _project(layer, ordered(way), turned, biased=False).unsqueeze(3)
+        along = project(way, biased=False).unsqueeze(3)  # (time, directions, lines, 1, gates * hidden)
     alphas = line.alphas.repeat_interleave(line.texts, dim=0) if line.texts > 1 else line.alphas  # (lines, points)
-    return _Run.apply(start, sizes, along, rows.ordered(alphas).unsqueeze(-1), layer, last)
-
-
-def _of_rows(rows: _Rows, turned: Tensor | None) -> Tensor | None:
-    return None if turned is None else rows.each(turned)
+    alphas = rows.ordered(alphas).unsqueeze(-1)  # (lines, points, 1)
+    return _Run.apply(project(start).unsqueeze(3), rows.sizes, along, alphas, layer, last)
 
 
 def _side_by_side(states: Tensor, turned: Tensor | None) -> Tensor:
