@@ -20,11 +20,14 @@ IMPORTED = [
     "models.extension_report", "models.loading",
 ]  # fmt: skip
 
+SECONDS = 60
+"""For a command."""
+
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(IMPORTED)
 
 
-def vitrine(*arguments: Any, input: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:  # noqa: A002 - as of subprocess.run
+def vitrine(*arguments: Any, input: str = "") -> subprocess.CompletedProcess[str]:  # noqa: A002 - as of subprocess.run
     """`vitrine ARGUMENTS`, once it has ended."""
     with tempfile.TemporaryDirectory() as name:
         streams = [Path(name, stream) for stream in ("stdin", "stdout", "stderr")]
@@ -34,7 +37,7 @@ def vitrine(*arguments: Any, input: str = "", timeout: float = 60) -> subprocess
         process = _FORKS.Process(target=_run_command, args=(command, streams))
         process.start()
         try:
-            status = _ended(process, timeout)
+            status = _ended(process, SECONDS)
         finally:
             process.kill()
         return subprocess.CompletedProcess(command, status, *(stream.read_text() for stream in streams[1:]))
