@@ -42,7 +42,7 @@ class Work(Protocol):
 
     @property
     def packed(self) -> bool:
-        """True where padding costs nothing."""
+        """True where padding costs next to nothing."""
 
     @property
     def spreading(self) -> Spreading:

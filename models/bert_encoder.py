@@ -24,4 +24,4 @@ def runs_packed(config: BertConfig) -> bool:
 def pooled(bert: BertModel, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
     """(batch, length) ids -> (batch, hidden). The mask is one where a token is to be attended to."""
     words = functional.embedding(input_ids, cast(Tensor, bert.get_input_embeddings().weight))  # (batch, length, hidden)
-    return pooled_vectors(bert_of(bert), words, attention_mask, token_type_ids)
+    return pooled_vectors(bert_of(bert), words, attention_mask, token_type_ids, in_blocks=not words.is_cuda)

@@ -144,10 +144,10 @@ def _first_vectors(bert: Bert, hidden: Tensor, firsts: Tensor, blocks: list[Bloc
 
 
 @scripted
-def pooled_vectors(bert: Bert, words: Tensor, mask: Tensor, types: Tensor | None) -> Tensor:
+def pooled_vectors(bert: Bert, words: Tensor, mask: Tensor, types: Tensor | None, in_blocks: bool) -> Tensor:
     """Embeddings of words (batch, length, hidden), what is attended to (batch, length; not zero there) and the type of
-    each token (batch, length) -> (batch, hidden)."""
-    packing = packing_of(mask.to(torch.bool))
+    each token (batch, length) -> (batch, hidden). `in_blocks` says how texts are packed (models/packing.py)."""
+    packing = packing_of(mask.to(torch.bool), in_blocks)
     hidden = _embedded(bert, words, types, packing.places)
     # The layers may compute in fewer bits than the rest (models/precision.py).
     first = _first_vectors(bert, hidden.to(bert.layers[0].query.weight.dtype), packing.firsts, packing.blocks)

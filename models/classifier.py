@@ -129,7 +129,7 @@ class Classifier(ABC):
     reducible: nn.Module | None = None
     """The layers that may compute in fewer bits."""
     packed: bool = False
-    """True where nothing is computed for padding: texts of any lengths go well together."""
+    """True where next to nothing is computed for padding: texts of any lengths go well together."""
     configuration: Mapping[str, Any] = MappingProxyType({})
     """The pipeline as biome.text's archives describe it; nothing for others."""
     own_methods: Sequence[str] = ()

@@ -1,6 +1,8 @@
 """Texts of a padded batch laid one after the other, for layers that work token by token; and attention over them.
 
-Inside, the texts are sorted by length. Attention pads them again, in blocks of about one length.
+Inside, the texts are sorted by length. In blocks of about one length, the little padding of each lies among the tokens:
+layers are sooner done with it than it is left out and put back around every attention. In one block for all, which a
+GPU likes better than many calls, the attention alone sees padding.
 """
 
 from typing import NamedTuple
@@ -36,7 +38,7 @@ class Packing(NamedTuple):
     blocks: list[Block]
 
 
-def packing_of(mask: Tensor) -> Packing:
+def packing_of(mask: Tensor, in_blocks: bool = True) -> Packing:
     """Of a (batch, length) mask that is True where a token is to be attended to; the first position is always kept."""
     batch, length = mask.size(0), mask.size(1)
     positions = torch.arange(length, device=mask.device)  # (length,)
@@ -47,17 +49,22 @@ def packing_of(mask: Tensor) -> Packing:
     kept[:, 0] = True
     counts, order = kept.sum(dim=1).sort(stable=True)  # (batch,), (batch,)
     kept, mask = kept[order], mask[order]
-    places = (order.unsqueeze(1) * length + positions)[kept]
     sizes: list[int] = counts.tolist()
     ends: list[int] = (kept * (positions + 1)).amax(dim=1).tolist()
-    cuts = [0, batch] if mask.is_cuda else _cuts(sizes, ends)
+    cuts = [0, batch]
+    if in_blocks:
+        cuts = _cuts(sizes, ends)
+        sizes = _filled(cuts, ends)
+        counts = torch.tensor(sizes, device=mask.device)  # (batch,)
+        kept = positions < counts.unsqueeze(1)  # (batch, length)
+    places = (order.unsqueeze(1) * length + positions)[kept]  # (tokens,)
     blocks = [_block(cuts[number], cuts[number + 1], sizes, ends, kept, mask) for number in range(len(cuts) - 1)]
     return Packing(order, places, counts.cumsum(dim=0) - counts, blocks)
 
 
-def _cuts(sizes: list[int], ends: list[int], most_padding: float = 1.1) -> list[int]:
-    """Between rows, shortest first, where one more would need more padded positions over tokens in one call of the
-    attention, as calls are not free either; before the first row and behind the last."""
+def _cuts(sizes: list[int], ends: list[int], most_padding: float = 1.07) -> list[int]:
+    """Between rows, shortest first, where one more would need more padded positions over tokens in one block, as calls
+    of the attention are not free either; before the first row and behind the last."""
     cuts, tokens, length = [0], 0, 0
     for row in range(len(sizes)):
         longer = max(length, ends[row])
@@ -69,13 +76,22 @@ def _cuts(sizes: list[int], ends: list[int], most_padding: float = 1.1) -> list[
     return cuts
 
 
+def _filled(cuts: list[int], ends: list[int]) -> list[int]:
+    """How many positions each row has, once its block's padding is among them."""
+    sizes: list[int] = []
+    for number in range(len(cuts) - 1):
+        start, stop = cuts[number], cuts[number + 1]
+        sizes += [max(ends[start:stop])] * (stop - start)
+    return sizes
+
+
 def _block(start: int, stop: int, sizes: list[int], ends: list[int], kept: Tensor, mask: Tensor) -> Block:
     length = max(ends[start:stop])
     tokens = sum(sizes[start:stop])
     kept, mask = kept[start:stop, :length], mask[start:stop, :length]  # (rows, length)
     full = tokens == kept.numel()
     places = None if full else kept.flatten().nonzero().squeeze(1)  # (tokens,)
-    attended = None if full and bool(mask.all()) else mask.unsqueeze(1).unsqueeze(1)  # (rows, 1, 1, length)
+    attended = None if bool(mask.all()) else mask.unsqueeze(1).unsqueeze(1)  # (rows, 1, 1, length)
     return Block(start, stop - start, sum(sizes[:start]), tokens, length, places, attended)
 
 

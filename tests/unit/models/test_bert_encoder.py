@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from models.bert_encoder import pooled, runs_packed
-from models.bert_layers import ACTIVATIONS
+from models.bert_layers import ACTIVATIONS, bert_of, pooled_vectors
 from models.packing import packing_of
 
 SMALL = {"vocab_size": 50, "hidden_size": 24, "num_attention_heads": 3, "intermediate_size": 48}
@@ -41,6 +41,14 @@ def inputs(mask: list[list[int]]) -> dict[str, Tensor]:
 def test_it_pools_what_transformers_pools(mask: list[list[int]], layers: int) -> None:
     model, given = bert(num_hidden_layers=layers), inputs(mask)
     torch.testing.assert_close(pooled(model, **given), model(**given).pooler_output, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS.keys())
+def test_it_does_so_in_one_block_too(mask: list[list[int]]) -> None:
+    model, given = bert(), inputs(mask)
+    words = model.embeddings.word_embeddings(given["input_ids"])
+    ours = pooled_vectors(bert_of(model), words, given["attention_mask"], given["token_type_ids"], in_blocks=False)
+    torch.testing.assert_close(ours, model(**given).pooler_output, atol=1e-9, rtol=0)
 
 
 def test_gradients_of_the_embeddings_are_those_of_transformers() -> None:
@@ -85,3 +93,12 @@ def test_attention_pads_texts_of_like_length_together() -> None:
     lengths = [3, 40, 3, 41, 3]
     mask = torch.tensor([[position < length for position in range(60)] for length in lengths])
     assert [(block.rows, block.length) for block in packing_of(mask).blocks] == [(3, 3), (2, 41)]
+
+
+def test_a_blocks_padding_is_among_its_tokens_and_is_little() -> None:
+    lengths = [40, 7, 41, 60, 5, 21, 20, 6, 22, 41]
+    mask = torch.tensor([[position < length for position in range(60)] for length in lengths])
+    packing = packing_of(mask)
+    assert [block.tokens for block in packing.blocks] == [block.rows * block.length for block in packing.blocks]
+    assert all(block.places is None for block in packing.blocks)
+    assert sum(lengths) < len(packing.places) <= 1.07 * sum(lengths)
