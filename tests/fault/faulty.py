@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from pathlib import Path
 from typing import Any
@@ -39,15 +38,18 @@ def write_archive(path: Path) -> Path:
 
 
 def load_faulty(path: Path) -> Classifier:
-    """The archive's classifier, with hooks on the modules of its model."""
+    """The archive's classifier, whose model fails where it embeds and where it has pooled."""
     classifier = load_classifier(path)
     model: Any = classifier.model  # type: ignore[attr-defined]  # an ArchiveClassifier
-    embedding = next(module for module in model.modules() if "Embedding" in type(module).__name__)
     here = threading.local()  # parts of a batch run beside each other
+    pool = model.pool
 
     def before(module: nn.Module, inputs: Any) -> None:
+        tokens = inputs[0].get("tokens")
+        if tokens is None:
+            return  # an explanation brings its embeddings along
+        (ids,) = tokens.values()
         met = here.__dict__.setdefault("met", set())
-        ids = next(value for value in itertools.chain(*inputs_of(inputs)) if isinstance(value, torch.Tensor))
         if bool((ids >= FIRST_WORD).any()):  # an explanation's baseline holds none, and belongs to the batch before it
             met.clear()
         met.update(word for word in (BREAK, SHORT, MEMORY) if bool((ids == IDS[word]).any()))
@@ -56,13 +58,10 @@ def load_faulty(path: Path) -> Classifier:
         if MEMORY in met and len(ids) > MOST_WITH_MEMORY_WORD:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    def after(module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        return output[:-1] if SHORT in here.met else output
+    def pool_short(*inputs: Any) -> torch.Tensor:
+        pooled: torch.Tensor = pool(*inputs)
+        return pooled[:-1] if SHORT in here.met else pooled
 
-    embedding.register_forward_pre_hook(before)
-    model._seq2vec_encoder.register_forward_hook(after)
+    model._text_field_embedder.register_forward_pre_hook(before)
+    model.pool = pool_short
     return classifier
-
-
-def inputs_of(inputs: Any) -> Any:
-    return (value.values() if isinstance(value, dict) else [value] for value in inputs)
