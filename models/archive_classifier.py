@@ -12,6 +12,7 @@ from models.bert_encoder import runs_packed
 from models.bert_for_classification import BertForClassification
 from models.classifier import Batch, Classifier, Features, Instance, LabelSet, Source, padded_tokens, weigh
 from models.errors import InvalidInstance
+from models.idle_dropout import with_idle_dropout
 from models.indexers import Characters
 from models.readers import Reader
 from models.requirements import Requirements
@@ -38,7 +39,7 @@ class ArchiveClassifier(Classifier):
         self._reader = reader
         self._indexer = indexer
         self._requirements = requirements
-        self.model = model.eval().requires_grad_(False)
+        self.model = with_idle_dropout(model).eval().requires_grad_(False)
         self.multilabel = multilabel
         self.kind = reader.kind
         self.inputs = reader.inputs

@@ -5,6 +5,7 @@ The same parameters and numbers. A cosine in a perspective weighs each dimension
 its product and norms are products with the squares of the weights, and no vector is laid out once for each perspective.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -106,8 +107,7 @@ def _one_way(
     return torch.cat(found, dim=2)
 
 
-@scripted
-def matchings(
+def _matchings(
     text1: Tensor, mask1: Tensor, text2: Tensor, mask2: Tensor, weights: Weights, is_forward: bool
 ) -> tuple[Tensor, Tensor]:
     """(batch, length1, dim), (batch, length1), (batch, length2, dim), (batch, length2) -> the matchings of each
@@ -131,26 +131,24 @@ def matchings(
 
 
 @scripted
-def all_have_tokens(mask1: Tensor, mask2: Tensor) -> bool:
-    return bool(mask1.any(dim=1).all()) and bool(mask2.any(dim=1).all())
+def _matchings_in_parts(
+    text1: Tensor, mask1: Tensor, text2: Tensor, mask2: Tensor, weights: list[Weights], ways: list[bool]
+) -> list[Tensor]:
+    """Both sides of `match_in_parts`; nothing where a text has no tokens. `ways` are True for forward matchers."""
+    if not (bool(mask1.any(dim=1).all()) and bool(mask2.any(dim=1).all())):
+        return []
+    parts1, parts2 = text1.chunk(len(weights), dim=-1), text2.chunk(len(weights), dim=-1)
+    sides1: list[Tensor] = []
+    sides2: list[Tensor] = []
+    for part in range(len(weights)):
+        side1, side2 = _matchings(parts1[part], mask1, parts2[part], mask2, weights[part], ways[part])
+        sides1.append(side1)
+        sides2.append(side2)
+    return [torch.cat(sides1, dim=2), torch.cat(sides2, dim=2)]
 
 
 class BiMpmMatching(AllenNlpMatching):
-    def forward(
-        self, context_1: Tensor, mask_1: torch.BoolTensor, context_2: Tensor, mask_2: torch.BoolTensor
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """As AllenNLP's, but with all matchings of a text in one tensor (batch, length, matchings).
-
-        AllenNLP's own sums give the slopes, which some of the originals' explanations take as its torch took them, and
-        what matches a text without tokens: zero or not a number, as numbers overflow.
-        """
-        if torch.is_grad_enabled() or not all_have_tokens(mask_1, mask_2):
-            matched: tuple[list[Tensor], list[Tensor]] = super().forward(context_1, mask_1, context_2, mask_2)
-            return matched
-        first, second = matchings(context_1, mask_1, context_2, mask_2, self._weights(), bool(self.is_forward))
-        return [first], [second]
-
-    def _weights(self) -> Weights:
+    def weights(self) -> Weights:
         def both(name: str) -> Any:
             return getattr(self, name), getattr(self, f"{name}_reversed")
 
@@ -160,3 +158,23 @@ class BiMpmMatching(AllenNlpMatching):
             both("attentive_match_weights") if self.with_attentive_match else None,
             both("max_attentive_match_weights") if self.with_max_attentive_match else None,
         )
+
+
+def match_in_parts(
+    matchers: Sequence[BiMpmMatching], text1: Tensor, mask1: Tensor, text2: Tensor, mask2: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(batch, length1, dim), (batch, length1), (batch, length2, dim), (batch, length2) -> what all matchers find for
+    each position of each text, (batch, length1, matchings) and (batch, length2, matchings). Each matcher has an equal
+    part of the dimensions.
+
+    AllenNLP's own sums give the slopes, which some of the originals' explanations take as its torch took them, and what
+    matches a text without tokens: zero or not a number, as numbers overflow.
+    """
+    if not torch.is_grad_enabled():
+        weights, ways = [one.weights() for one in matchers], [bool(one.is_forward) for one in matchers]
+        if found := _matchings_in_parts(text1, mask1, text2, mask2, weights, ways):
+            return found[0], found[1]
+    parts = zip(matchers, *(text.chunk(len(matchers), dim=-1) for text in (text1, text2)), strict=True)
+    by_matcher = [matcher(part1, mask1, part2, mask2) for matcher, part1, part2 in parts]
+    side1, side2 = (torch.cat([one for sides in by_matcher for one in sides[side]], dim=2) for side in (0, 1))
+    return side1, side2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from models.biome_versions import BiomeVersion
@@ -19,6 +20,10 @@ from models.tokenization.token import added
 from models.transformer_tokenizer import TransformerTokenizer
 
 Clippable = TypeVar("Clippable", str, list[str])
+
+REMEMBERED_KEYS = 1024
+REMEMBERED_LENGTH = 32
+"""Records have the same few keys; longer ones are somebody's mistake."""
 
 
 class Clipper:
@@ -40,6 +45,7 @@ class Tokenizer(ABC):
         self.config = config
         self._version = version
         self._sentencizer = Sentencizer(version.spacy) if config.segment_sentences else None
+        self._remembered = lru_cache(maxsize=REMEMBERED_KEYS)(self._split)
 
     @abstractmethod
     def _split(self, text: str) -> Tokens:
@@ -64,14 +70,22 @@ class Tokenizer(ABC):
         for key, value in record.items():
             sentences = self.tokenize_text(value_as_string(value), clip)
             if not exclude_record_keys:
-                key_tokens: Any = self.tokenize(key, clip)
+                key_tokens: Any = self._tokenize_key(key, clip)
                 sentences = [key_tokens + sentence for sentence in sentences]
             fields += sentences
         return fields
 
     def tokenize(self, text: str, clip: Clipper) -> Tokens:
-        """The tokens of one sentence, or of a key."""
-        return self._split(text if self._version.truncates_input else clip(text, self.config.max_length))
+        """The tokens of one sentence."""
+        return self._split(self._whole_or_cut(text, clip))
+
+    def _tokenize_key(self, key: str, clip: Clipper) -> Tokens:
+        """As any sentence, but remembered: nobody may change them."""
+        text = self._whole_or_cut(key, clip)
+        return self._remembered(text) if len(text) <= REMEMBERED_LENGTH else self._split(text)
+
+    def _whole_or_cut(self, text: str, clip: Clipper) -> str:
+        return text if self._version.truncates_input else clip(text, self.config.max_length)
 
     def _sentences(self, sentencizer: Sentencizer, text: str, clip: Clipper) -> Iterator[str]:
         shorter, longer = self.config.min_sentence_length, self.config.max_sentence_length

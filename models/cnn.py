@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.allennlp_compat import BagOfEmbeddingsEncoder, CnnEncoder, Seq2VecEncoder, TimeDistributed
+from models.bag_of_embeddings import bag
 from models.line import affine
 
 
@@ -68,8 +69,8 @@ def run_seq2vec(encoder: Any, inputs: Tensor, mask: Tensor, extent: Tensor | Non
     Shapes: inputs (batch, [texts,] length, dim), mask (batch, [texts,] length), extent (batch, [texts]).
     """
     module = encoder._module if isinstance(encoder, TimeDistributed) else encoder
-    if isinstance(encoder, BagOfEmbeddingsEncoder) and inputs.requires_grad and mask.numel() and mask.all():
-        return encoder(inputs)  # without a copy for a mask that takes nothing away
+    if isinstance(module, BagOfEmbeddingsEncoder):
+        return bag(inputs, mask, module._averaged)
     if extent is None or not isinstance(module, ExtentCnnEncoder):
         return encoder(inputs, mask=mask)
     if not isinstance(encoder, TimeDistributed):

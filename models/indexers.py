@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy
@@ -135,8 +136,13 @@ class ByteId(SingleId):
         return ()
 
 
+REMEMBERED_WORDS = 16_384
+REMEMBERED_LENGTH = 32
+"""Longer words hardly repeat. This many spellings of this length take some 8 MB."""
+
+
 class Characters(Indexer):
-    """`characters`: the ids of each token's characters, or of its UTF-8 bytes."""
+    """`characters`: the ids of each token's characters, or of its UTF-8 bytes. Remembers the latest words."""
 
     def __init__(
         self,
@@ -151,6 +157,7 @@ class Characters(Indexer):
         self._ids = vocabulary.get_token_to_index_vocabulary(namespace)
         self._unknown = self._ids.get(vocabulary._oov_token, 1)
         self._configure(**{key: value for key, value in (character_tokenizer or {}).items() if key != "type"})
+        self._remembered = lru_cache(maxsize=REMEMBERED_WORDS)(self._spell)
         self._start = [self._spell(word) for word in start_tokens or []]
         self._end = [self._spell(word) for word in end_tokens or []]
         self.min_characters = min_padding_length
@@ -171,17 +178,20 @@ class Characters(Indexer):
     def _edge(self, tokens: Sequence[Any]) -> list[int]:
         return [token if isinstance(token, int) else self._ids.get(token, self._unknown) for token in tokens]
 
-    def _spell(self, word: str) -> list[int]:
+    def _spell(self, word: str) -> tuple[int, ...]:
         if self._lowercase:
             word = word.lower()
         if self._byte_encoding:
             # 0 is padding, so a byte's id is one more than the byte.
-            return [*self._before, *(byte + 1 for byte in word.encode(self._byte_encoding)), *self._after]
+            return (*self._before, *(byte + 1 for byte in word.encode(self._byte_encoding)), *self._after)
         ids, unknown = self._ids, self._unknown
-        return [*self._before, *(ids.get(character, unknown) for character in word), *self._after]
+        return (*self._before, *(ids.get(character, unknown) for character in word), *self._after)
 
     def index(self, tokens: Sequence[Token]) -> Columns:
-        return {"token_characters": self._start + [self._spell(token.text) for token in tokens] + self._end}
+        remembered, spell, longest = self._remembered, self._spell, REMEMBERED_LENGTH
+        words = [token.text for token in tokens]
+        spelled = [remembered(word) if len(word) <= longest else spell(word) for word in words]
+        return {"token_characters": [*self._start, *spelled, *self._end]}
 
     def length(self, columns: Columns) -> int:
         return len(columns["token_characters"])

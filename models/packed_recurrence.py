@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from models.lone_rows import as_if_alone
 from models.recurrent_layers import Weights, layers_of
 from models.scripted import scripted
 
@@ -146,20 +147,23 @@ def _last_layer(mode: str, inputs: Tensor, layers: list[Weights], packing: Packi
 
 
 @scripted
-def _final_states(mode: str, inputs: Tensor, lengths: Tensor, layers: list[Weights]) -> Tensor:
-    packing = _packing(lengths, inputs.size(1))
+def _final_states(mode: str, inputs: Tensor, mask: Tensor, layers: list[Weights], empty: float) -> Tensor:
+    lengths = mask.sum(dim=1)  # (batch,)
+    packing = _packing(lengths.clamp(min=1), inputs.size(1))
     states = _last_layer(mode, inputs, layers, packing).index_select(1, packing.last)  # (directions, batch, hidden)
     rows = states.transpose(0, 1).flatten(1)  # (batch, directions * hidden)
-    return torch.empty_like(rows).index_copy(0, packing.order, rows)
+    return as_if_alone(torch.empty_like(rows).index_copy(0, packing.order, rows), mask, lengths, empty)
 
 
 @scripted
-def _all_states(mode: str, inputs: Tensor, lengths: Tensor, layers: list[Weights]) -> Tensor:
-    packing = _packing(lengths, inputs.size(1))
+def _all_states(mode: str, inputs: Tensor, mask: Tensor, layers: list[Weights], empty: float) -> Tensor:
+    lengths = mask.sum(dim=1)  # (batch,)
+    packing = _packing(lengths.clamp(min=1), inputs.size(1))
     tokens = _joined(_last_layer(mode, inputs, layers, packing), packing)  # (tokens, directions * hidden)
     padded = tokens.new_zeros([inputs.size(0) * inputs.size(1), tokens.size(1)])
     # (batch, length, directions * hidden)
-    return padded.index_copy(0, packing.places, tokens).unflatten(0, [inputs.size(0), inputs.size(1)])
+    states = padded.index_copy(0, packing.places, tokens).unflatten(0, [inputs.size(0), inputs.size(1)])
+    return as_if_alone(states, mask, lengths, empty)
 
 
 def states_only(layers: nn.RNNBase, inputs: Tensor) -> bool:
@@ -167,15 +171,16 @@ def states_only(layers: nn.RNNBase, inputs: Tensor) -> bool:
     return not (torch.is_grad_enabled() or inputs.is_cuda or layers.proj_size)
 
 
-def final_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
-    """(batch, length, input), (batch,) of at least 1 -> (batch, directions * hidden) of the last layer."""
-    return _final_states(layers.mode, inputs, lengths, _weights(layers))
+def final_states(layers: nn.RNNBase, inputs: Tensor, mask: Tensor, empty: float = 0.0) -> Tensor:
+    """(batch, length, input), (batch, length) -> (batch, directions * hidden) of the last layer; `empty` for a row
+    without tokens, and for others what `as_if_alone` says."""
+    return _final_states(layers.mode, inputs, mask, _weights(layers), empty)
 
 
-def all_states(layers: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> Tensor:
-    """(batch, length, input), (batch,) of at least 1 -> those of the last layer (batch, length, directions * hidden),
-    zero beyond the lengths."""
-    return _all_states(layers.mode, inputs, lengths, _weights(layers))
+def all_states(layers: nn.RNNBase, inputs: Tensor, mask: Tensor, empty: float = 0.0) -> Tensor:
+    """(batch, length, input), (batch, length) -> those of the last layer (batch, length, directions * hidden), zero
+    beyond the lengths; rows as above."""
+    return _all_states(layers.mode, inputs, mask, _weights(layers), empty)
 
 
 def _weights(layers: nn.RNNBase) -> list[Weights]:

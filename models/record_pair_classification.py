@@ -1,6 +1,6 @@
 """biome.text's RecordPairClassification: how are two records related?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.allennlp_compat import InitializerApplicator, TextFieldTensors, get_text_field_mask
-from models.bimpm_matching import BiMpmMatching
+from models.bimpm_matching import BiMpmMatching, match_in_parts
 from models.biome_tokenizer import Clipper
 from models.classification_head import ClassificationHead, LabelledReading, LabelWeights
 from models.classifier import InputSchema
@@ -22,6 +22,7 @@ from models.component_configuration import (
 from models.head_schema import TEXTS, schema_of
 from models.model_backbone import ModelBackbone
 from models.record_explanation import explain_records
+from models.scripted import scripted
 from models.time_distributed_encoder import TimeDistributedEncoder
 
 
@@ -102,9 +103,12 @@ class RecordPairClassification(ClassificationHead):
         """Twice (batch, fields, tokens) ids -> (batch, dim)."""
         if self.training:
             return self.match_fields(*self.encode_fields(record1), *self.encode_fields(record2))
-        first, second = self._embedded(record1), self._embedded(record2)
-        fields1, fields2 = self._both(self._fields, first, second)
-        return self.match_fields(fields1, first[1].any(dim=-1), fields2, second[1].any(dim=-1))
+        (embedded1, mask1), (embedded2, mask2) = self._embedded(record1), self._embedded(record2)
+        if _alike(embedded1, embedded2):
+            embedded, mask = _stacked(embedded1, mask1, embedded2, mask2)
+            return self._match_stacked(self._fields(embedded, mask), mask.any(dim=-1))
+        fields1, fields2 = self._fields(embedded1, mask1), self._fields(embedded2, mask2)
+        return self.match_fields(fields1, mask1.any(dim=-1), fields2, mask2.any(dim=-1))
 
     def encode_fields(self, record: TextFieldTensors) -> tuple[Tensor, Tensor]:
         """(batch, fields, tokens) ids -> a vector for each field (batch, fields, dim), and their mask."""
@@ -124,31 +128,28 @@ class RecordPairClassification(ClassificationHead):
 
     def match_fields(self, fields1: Tensor, mask1: Tensor, fields2: Tensor, mask2: Tensor) -> Tensor:
         """Twice (batch, fields, dim), (batch, fields) -> (batch, dim)."""
-        encoded1, encoded2 = self._both(self._record, (fields1, mask1), (fields2, mask2))
-        matchers = self._matchers()
-        halves = zip(
-            matchers, encoded1.chunk(len(matchers), dim=-1), encoded2.chunk(len(matchers), dim=-1), strict=True
-        )
-        matchings = [matcher(half1, mask1, half2, mask2) for matcher, half1, half2 in halves]
-        side1, side2 = (torch.cat([v for matching in matchings for v in matching[side]], dim=2) for side in (0, 1))
-        pair = self._both(self._aggregate, (side1, mask1), (side2, mask2))
-        # (batch, 2 * aggregator dim) -> (batch, dim)
-        encoded: Tensor = self._classifier_feedforward(torch.cat(pair, dim=-1))
-        return encoded
+        if not self.training and _alike(fields1, fields2):
+            return self._match_stacked(torch.cat([fields1, fields2]), torch.cat([mask1, mask2]))
+        encoded1, encoded2 = self._record(fields1, mask1), self._record(fields2, mask2)
+        side1, side2 = match_in_parts(self._matchers(), encoded1, mask1, encoded2, mask2)
+        return self._combined(self._aggregate(side1, mask1), self._aggregate(side2, mask2))
+
+    def _match_stacked(self, fields: Tensor, mask: Tensor) -> Tensor:
+        """The same of both records' fields, one record's behind the other's: (2 * batch, fields, dim), (2 * batch,
+        fields) -> (batch, dim)."""
+        (encoded1, encoded2), (mask1, mask2) = self._record(fields, mask).chunk(2), mask.chunk(2)
+        sides = match_in_parts(self._matchers(), encoded1, mask1, encoded2, mask2)
+        return self._combined(*self._aggregate(torch.cat(sides), mask).chunk(2))
+
+    def _combined(self, record1: Tensor, record2: Tensor) -> Tensor:
+        """Twice (batch, aggregator dim) -> (batch, dim)."""
+        combined: Tensor = self._classifier_feedforward(torch.cat([record1, record2], dim=-1))
+        return combined
 
     def _record(self, fields: Tensor, mask: Tensor) -> Tensor:
         """(batch, fields, dim), (batch, fields) -> (batch, fields, dim)."""
         encoded: Tensor = self._dropout(self._record_encoder(fields, mask=mask))
         return encoded
-
-    def _both(
-        self, run: Callable[..., Tensor], first: tuple[Tensor, ...], second: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
-        """What `run` gives for each record's tensors (batch, fields, ...): in one call where both have as many fields,
-        as a convolution pools over no others, but not in training, where dropout draws for one after the other."""
-        if self.training or first[0].size(1) != second[0].size(1):
-            return run(*first), run(*second)
-        return run(*(torch.cat(_padded_alike(*pair)) for pair in zip(first, second, strict=True))).chunk(2)
 
     def explain_prediction(
         self, prediction: dict[str, Any], instance: LabelledReading | Mapping[str, Any], n_steps: int
@@ -182,10 +183,19 @@ class RecordPairClassification(ClassificationHead):
         return self.output(self._output_layer(self.encode(record1, record2)), label)
 
 
-def _padded_alike(one: Tensor, other: Tensor) -> list[Tensor]:
-    """(batch, fields, tokens, ...) each, with as many tokens; (batch, fields) as they are."""
-    if one.shape == other.shape:
-        return [one, other]
-    most = max(one.size(2), other.size(2))
-    beyond = [0, 0] * (one.dim() - 3)
-    return [functional.pad(tensor, [*beyond, 0, most - tensor.size(2)]) for tensor in (one, other)]
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Whether two records can go through an encoder in one call: both have as many fields, as a convolution pools over
+    no others. In training they go one after the other, for which dropout draws."""
+    return one.size(1) == other.size(1)
+
+
+@scripted
+def _stacked(embedded1: Tensor, mask1: Tensor, embedded2: Tensor, mask2: Tensor) -> tuple[Tensor, Tensor]:
+    """Twice (batch, fields, tokens, dim), (batch, fields, tokens) -> (2 * batch, fields, tokens, dim), (2 * batch,
+    fields, tokens), with as many tokens as the longer."""
+    missing = mask1.size(2) - mask2.size(2)
+    if missing > 0:
+        embedded2, mask2 = functional.pad(embedded2, [0, 0, 0, missing]), functional.pad(mask2, [0, missing])
+    elif missing < 0:
+        embedded1, mask1 = functional.pad(embedded1, [0, 0, 0, -missing]), functional.pad(mask1, [0, -missing])
+    return torch.cat([embedded1, embedded2]), torch.cat([mask1, mask2])

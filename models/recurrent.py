@@ -9,10 +9,8 @@ position alone is masked NaN: "the original has no answer".
 """
 
 import math
-from types import ModuleType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
@@ -33,6 +31,7 @@ from models.allennlp_compat import (
     StackedBidirectionalLstmSeq2SeqEncoder,
     StackedBidirectionalLstmSeq2VecEncoder,
 )
+from models.lone_rows import as_if_alone, per_row
 from models.scripted import scripted
 
 
@@ -45,11 +44,6 @@ def _pack(inputs: Tensor, mask: Tensor) -> tuple[PackedSequence, Tensor]:
     return packed, lengths
 
 
-def _per_row(rows: Tensor, like: Tensor) -> Tensor:
-    """(batch,) -> (batch, 1, ...) with as many dimensions as `like`."""
-    return rows.view([-1] + [1] * (like.dim() - 1))
-
-
 class _Recurrent(nn.Module):
     _module: Any
     empty = 0.0
@@ -58,30 +52,23 @@ class _Recurrent(nn.Module):
     def _run(self, packed: PackedSequence, hidden_state: Any) -> tuple[PackedSequence, Any]:
         return self._module(packed, hidden_state)
 
-    def _sooner(self, inputs: Tensor, hidden_state: Any) -> ModuleType | None:
-        """What gives the same states sooner than torch: where nothing but the gradient of `inputs` is wanted, and where
-        no gradient is, on a CPU."""
-        if hidden_state is not None or self.training or not isinstance(self._module, nn.RNNBase):
-            return None
-        if inputs.requires_grad and recurrence.input_gradient_only(self._module):
-            return recurrence
-        return packed_recurrence if packed_recurrence.states_only(self._module, inputs) else None
+    def _states_only(self, inputs: Tensor, hidden_state: Any) -> bool:
+        return self._plain(hidden_state) and packed_recurrence.states_only(self._module, inputs)
+
+    def _input_gradient_only(self, inputs: Tensor, hidden_state: Any) -> bool:
+        return self._plain(hidden_state) and inputs.requires_grad and recurrence.input_gradient_only(self._module)
+
+    def _plain(self, hidden_state: Any) -> bool:
+        return hidden_state is None and not self.training and isinstance(self._module, nn.RNNBase)
 
     def _as_if_alone(self, outputs: Tensor, mask: Tensor, lengths: Tensor) -> Tensor:
         """Overwrites the rows that the original would not have run; outputs and result are (batch, ...)."""
         if self.training:
-            return outputs.masked_fill(_per_row(lengths == 0, outputs), 0.0)
+            return outputs.masked_fill(per_row(lengths == 0, outputs), 0.0)
         return _as_if_alone(outputs, mask, lengths, self.empty)
 
 
-@scripted
-def _as_if_alone(outputs: Tensor, mask: Tensor, lengths: Tensor, empty: float) -> Tensor:
-    nothing = lengths == 0  # (batch,)
-    runs = mask[:, 0].to(torch.bool) & ~nothing  # (batch,)
-    if bool(runs.all()):
-        return outputs
-    instead = torch.full_like(lengths, math.nan, dtype=outputs.dtype).masked_fill(nothing, empty)  # (batch,)
-    return torch.where(_per_row(runs, outputs), outputs, _per_row(instead, outputs))  # (batch, ...)
+_as_if_alone = scripted(as_if_alone)
 
 
 class FinalState(_Recurrent):
@@ -89,9 +76,11 @@ class FinalState(_Recurrent):
 
     def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
         """(batch, length, input_dim), (batch, length) -> (batch, output_dim)."""
-        if sooner := self._sooner(inputs, hidden_state):
+        if self._states_only(inputs, hidden_state):
+            return packed_recurrence.final_states(self._module, inputs, mask, self.empty)
+        if self._input_gradient_only(inputs, hidden_state):
             lengths = mask.sum(dim=1)
-            return self._as_if_alone(sooner.final_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
+            return self._as_if_alone(recurrence.final_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
         packed, lengths = _pack(inputs, mask)
         _, state = self._run(packed, hidden_state)
         state = state[0] if isinstance(state, tuple) else state
@@ -106,9 +95,11 @@ class AllStates(_Recurrent):
 
     def forward(self, inputs: Tensor, mask: Tensor, hidden_state: Any = None) -> Tensor:
         """(batch, length, input_dim), (batch, length) -> (batch, length, output_dim)."""
-        if sooner := self._sooner(inputs, hidden_state):
+        if self._states_only(inputs, hidden_state):
+            return packed_recurrence.all_states(self._module, inputs, mask, self.empty)
+        if self._input_gradient_only(inputs, hidden_state):
             lengths = mask.sum(dim=1)
-            return self._as_if_alone(sooner.all_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
+            return self._as_if_alone(recurrence.all_states(self._module, inputs, lengths.clamp(min=1)), mask, lengths)
         packed, lengths = _pack(inputs, mask)
         output, _ = self._run(packed, hidden_state)
         # (batch, length, output_dim)

@@ -43,7 +43,7 @@ class CharacterEncoder(TokenCharactersEncoder):
         else:
             encoded = self._encode(words, self._extent(token_characters, longest_word))
         # (batch, [texts,] tokens, output_dim)
-        return self._dropout(encoded).view(*leading, -1)
+        return (self._dropout(encoded) if self.training else encoded).view(*leading, -1)
 
     def _encode(self, words: Tensor, extent: Tensor | None = None) -> Tensor:
         """(words, characters) -> (words, output_dim)."""
@@ -73,6 +73,14 @@ def longest_words(token_characters: Tensor) -> Tensor:
     return (token_characters != 0).sum(dim=-1).flatten(start_dim=1).amax(dim=1)
 
 
+def _looked_up(embedding: Embedding, ids: Tensor) -> Tensor:
+    """(batch, [texts,] tokens) -> (batch, [texts,] tokens, output_dim). Where nothing but rows of a table are wanted,
+    torch finds them for any number of dimensions."""
+    plain = embedding._projection is None and embedding.max_norm is None and not embedding.training
+    vectors: Tensor = nn.functional.embedding(ids, embedding.weight) if plain else embedding(ids)
+    return vectors
+
+
 EMBEDDED = "embedded"
 """A text field may bring its vectors along under this name (twice), in place of what its ids would be embedded as."""
 
@@ -93,7 +101,7 @@ class AnyDepthTextFieldEmbedder(BasicTextFieldEmbedder):
             if isinstance(embedder, CharacterEncoder):
                 vectors.append(embedder(characters[name], longest_word))
             elif isinstance(embedder, Embedding):
-                vectors.append(embedder(next(iter(tensors.values()))))
+                vectors.append(_looked_up(embedder, next(iter(tensors.values()))))
             else:
                 for _ in range(num_wrapping_dims):
                     embedder = TimeDistributed(embedder)

@@ -39,12 +39,14 @@ class TextIndexer:
 
     def index(self, tokens: Any) -> IndexedText:
         """Raises InvalidInstance for tokens that the model could not take."""
-        columns = {name: indexer.index(tokens) for name, indexer in self.indexers.items()}
-        length = max(indexer.length(columns[name]) for name, indexer in self.indexers.items())
-        words = max(indexer.vectors(columns[name]) for name, indexer in self.indexers.items())
-        cut = any(column.get("cut") for column in columns.values())
-        vectors = max(words, self.min_length)
-        return IndexedText(tokens, columns, max(length, self.min_length), words, vectors, cut)
+        columns: dict[str, Columns] = {}
+        length, words, cut = self.min_length, 0, False
+        for name, indexer in self.indexers.items():
+            columns[name] = column = indexer.index(tokens)
+            length = max(length, indexer.length(column))
+            words = max(words, indexer.vectors(column))
+            cut = cut or column.get("cut", False)
+        return IndexedText(tokens, columns, length, words, max(words, self.min_length), cut)
 
     def width(self, name: str, texts: Sequence[IndexedText]) -> int:
         """How many vectors one indexer gives for the longest of `texts`, padded to its own minimum."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from models.allennlp_compat import Seq2SeqEncoder, TimeDistributed
+from models.allennlp_compat import PassThroughEncoder, Seq2SeqEncoder, TimeDistributed
 from models.cnn import run_seq2vec
 
 
@@ -22,6 +22,8 @@ class TimeDistributedEncoder(Seq2SeqEncoder):
 
     def forward(self, inputs: Tensor, mask: Tensor, extent: Tensor | None = None) -> Tensor:
         """(batch, texts, tokens, input_dim), (batch, texts, tokens), (batch, texts) -> (batch, texts, ...)."""
+        if isinstance(self.encoder, PassThroughEncoder):
+            return self.encoder(inputs, mask)
         return run_seq2vec(self._encoder, inputs, mask, extent)
 
     def get_input_dim(self) -> int:

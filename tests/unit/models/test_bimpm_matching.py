@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.allennlp_compat import BiMpmMatching as AllenNlpMatching
-from models.bimpm_matching import BiMpmMatching
+from models.bimpm_matching import BiMpmMatching, match_in_parts
 
 BATCH, FIRST, SECOND, DIM = 4, 5, 3, 6
 KINDS: dict[str, dict[str, Any]] = {
@@ -38,19 +37,38 @@ def texts(*, empty: bool) -> list[Tensor]:
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
 @pytest.mark.parametrize("empty", [False, True], ids=["tokens everywhere", "an empty text"])
-def test_matchings_are_allennlps(options: dict[str, Any], empty: bool) -> None:
+@torch.no_grad()
+def test_matchings_are_allennlps(options: dict[str, Any], empty: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, own = pair_of_matchers(**options)
+    expected = [torch.cat(list(side), dim=2) for side in original(*texts(empty=empty))]
+    if not empty:
+        monkeypatch.setattr(AllenNlpMatching, "forward", None)  # its own way, not AllenNLP's
+    for one, other in zip(match_in_parts([own], *texts(empty=empty)), expected, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-4, equal_nan=True)
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["tokens everywhere", "an empty text"])
+@pytest.mark.parametrize("with_gradients", [False, True])
+def test_each_matcher_has_its_part(empty: bool, with_gradients: bool) -> None:
+    matchers = [pair_of_matchers(is_forward=is_forward)[1] for is_forward in (True, False)]
+    first, mask1, second, mask2 = texts(empty=empty)
+    with torch.set_grad_enabled(with_gradients):
+        together = match_in_parts(
+            matchers, torch.cat([first, -first], dim=2), mask1, torch.cat([second, second + 1], dim=2), mask2
+        )
+        alone = [
+            match_in_parts([matchers[0]], first, mask1, second, mask2),
+            match_in_parts([matchers[1]], -first, mask1, second + 1, mask2),
+        ]
+    for side in (0, 1):
+        expected = torch.cat([one[side] for one in alone], dim=2)
+        torch.testing.assert_close(together[side], expected, atol=1e-6, rtol=1e-6, equal_nan=True)
+
+
+def pair_of_matchers(**options: Any) -> tuple[AllenNlpMatching, BiMpmMatching]:
+    """AllenNLP's and ours, with the same weights."""
     original = AllenNlpMatching(DIM, num_perspectives=7, **options)
     own = BiMpmMatching(DIM, num_perspectives=7, **options)
     own.load_state_dict(original.state_dict())
     assert own.get_output_dim() == original.get_output_dim()
-    found = [run(matcher, empty=empty) for matcher in (own, original)]
-    with torch.no_grad():
-        assert len(own(*texts(empty=empty))[0]) == 1 or empty  # its own way, not AllenNLP's
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-4, equal_nan=True)
-
-
-def run(matcher: AllenNlpMatching, *, empty: bool) -> Sequence[Tensor]:
-    """The matchings of both texts."""
-    with torch.no_grad():
-        return [torch.cat(list(side), dim=2) for side in matcher(*texts(empty=empty))]
+    return original, own
