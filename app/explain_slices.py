@@ -82,8 +82,8 @@ class Slicer:
         least = STEPWISE if self._work.explainable.stepwise else 1
         size = min(max(least, int(self._gate.slice_s / max(self._seconds(1), 1e-9))), self._most_copies)
         size = -(-count // -(-count // size))  # as long as each other
-        parts = await all_of([run(first, min(first + size, count)) for first in range(0, count, size)])
-        return [_added(tensors) for tensors in zip(*parts, strict=True)]
+        first, *others = await all_of([run(first, min(first + size, count)) for first in range(0, count, size)])
+        return [_added(tensors) for tensors in zip(first, *others, strict=True)] if others else first
 
     async def _run(self, work: Any, copies: int, wanted: Any, share: float = 1.0) -> Any:
         one = Slice(self._features, copies, wanted)
@@ -129,6 +129,8 @@ def _added(tensors: Sequence[Tensor]) -> Tensor:
 
 async def all_of(jobs: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """Every result in order; the first failure ends the others."""
+    if len(jobs) == 1:
+        return [await jobs[0]]  # a task would take two turns of the event loop
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in jobs]

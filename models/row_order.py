@@ -1,14 +1,52 @@
 """The order in which the steps of recurrent layers take texts of several lengths, when they are explained."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from models.line import Line, line_of
+from models.scripted import scripted
+
+
+class _Order(NamedTuple):
+    lengths: Tensor
+    order: Tensor | None
+    longest: int
+    sizes: list[int]
+    turned: Tensor | None
+
+
+@scripted
+def _longest_first(lengths: Tensor) -> _Order:
+    """What RowOrder says of texts of these lengths (lines,)."""
+    shortest, longest = int(lengths.amin()), int(lengths.amax())
+    if shortest == longest:
+        return _Order(lengths, None, longest, [lengths.size(0)] * longest, None)
+    lengths, order = lengths.sort(descending=True, stable=True)
+    steps = torch.arange(longest, device=lengths.device).unsqueeze(1)  # (time, 1)
+    sizes: list[int] = (lengths > steps).sum(dim=1).tolist()
+    turned = lengths - 1 - steps  # (time, lines)
+    return _Order(lengths, order, longest, sizes, torch.where(turned < 0, steps, turned))
+
+
+@scripted
+def _places(order: Tensor | None, texts: Tensor, points: int, side_by_side: int) -> Tensor:
+    """(lines,) in an order -> where each row of the batch is among the rows in that order: (batch,)."""
+    rank = torch.arange(texts.size(0), device=texts.device)  # (lines,)
+    if order is not None:
+        rank = torch.empty_like(rank).index_copy(0, order, rank)
+    # (lines / side by side, side by side) -> (..., points, side by side) -> (batch,)
+    rank = rank.view(-1, 1, side_by_side) * points
+    return (rank + torch.arange(points, device=texts.device).unsqueeze(1)).flatten()
+
+
+@scripted
+def _each(of_lines: Tensor, points: int) -> Tensor:
+    """(..., lines) -> (..., rows)"""
+    return of_lines.repeat_interleave(points, dim=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,19 +58,19 @@ class RowOrder:
     order: Tensor | None
     """(lines,) where each came from; None where all are as long and as they came."""
     longest: int
+    sizes: list[int]
+    """How many lines have each step."""
+    turned: Tensor | None
+    """Where each text's steps are once it is turned within its own length: (time, lines); None where all are of the
+    same length. Padding comes last either way, and nothing needs a mask."""
     line: Line | None
     """Whose points the rows are."""
 
     @classmethod
-    def of(cls, inputs: Tensor, lengths: Tensor) -> RowOrder:
+    def of(cls, inputs: Tensor, lengths: Tensor) -> "RowOrder":
         """(batch, time, input), (batch,) of at least 1."""
         line = line_of(inputs)
-        if line is not None:
-            lengths = line.once(lengths)
-        shortest, longest = (int(bound) for bound in lengths.aminmax())
-        if shortest == longest:
-            return cls(lengths, None, longest, line)
-        return cls(*lengths.sort(descending=True, stable=True), longest, line)
+        return cls(*_longest_first(lengths if line is None else line.once(lengths)), line)
 
     @property
     def points(self) -> int:
@@ -40,31 +78,14 @@ class RowOrder:
         return 1 if self.line is None else self.line.alphas.size(1)
 
     @cached_property
-    def sizes(self) -> list[int]:
-        """How many lines have each step."""
-        if self.order is None:
-            return [len(self.lengths)] * self.longest
-        counts: list[int] = (self.lengths > self._steps).sum(dim=1).tolist()
-        return counts
-
-    @cached_property
-    def turned(self) -> Tensor | None:
-        """Where each text's steps are once it is turned within its own length: (time, lines); None where all are of the
-        same length. Padding comes last either way, and nothing needs a mask."""
-        if self.order is None:
-            return None
-        turned = self.lengths - 1 - self._steps
-        return torch.where(turned < 0, self._steps, turned)
-
-    @cached_property
     def turned_rows(self) -> Tensor | None:
         """The same for each row: (time, rows)."""
-        return None if self.turned is None else self._each(self.turned)
+        return None if self.turned is None else _each(self.turned, self.points)
 
     @property
     def last(self) -> Tensor:
         """(rows,) the last step of each."""
-        return self._each(self.lengths) - 1
+        return _each(self.lengths, self.points) - 1
 
     def ordered(self, lines: Tensor, dim: int = 0) -> Tensor:
         """As they came -> in order, along a dimension."""
@@ -75,17 +96,4 @@ class RowOrder:
         texts = 1 if self.line is None else self.line.texts
         if self.order is None and (texts == 1 or self.points == 1):
             return rows
-        rank = torch.arange(len(self.lengths), device=rows.device)
-        if self.order is not None:
-            rank = torch.empty_like(rank).index_copy(0, self.order, rank)
-        # (lines, texts) -> (lines, points, texts) -> (batch,)
-        places = rank.view(-1, 1, texts) * self.points + torch.arange(self.points, device=rows.device).unsqueeze(1)
-        return rows.index_select(dim, places.flatten())
-
-    def _each(self, of_lines: Tensor) -> Tensor:
-        """(..., lines) -> (..., rows)"""
-        return of_lines.unsqueeze(-1).expand(*of_lines.shape, self.points).flatten(-2)
-
-    @property
-    def _steps(self) -> Tensor:
-        return torch.arange(self.longest, device=self.lengths.device).unsqueeze(1)
+        return rows.index_select(dim, _places(self.order, self.lengths, self.points, texts))

@@ -20,6 +20,7 @@ from models.allennlp_compat import (
 from models.cnn import run_seq2vec
 from models.known_words import known_words_of
 from models.recurrent import FinalState
+from models.scripted import scripted
 
 
 @TokenEmbedder.register("character_encoding", exist_ok=True)
@@ -60,17 +61,21 @@ class CharacterEncoder(TokenCharactersEncoder):
     def _extent(self, token_characters: Tensor, longest_word: Tensor | None) -> Tensor | None:
         if self.min_padding_length is None:
             return None
-        # (batch,)
-        longest_word = longest_words(token_characters) if longest_word is None else longest_word
-        extent = longest_word.clamp(min=self.min_padding_length)
-        words_per_instance = token_characters[0].numel() // token_characters.size(-1)
-        # (batch,) -> (batch * words,)
-        return extent.repeat_interleave(words_per_instance)
+        return _extents(token_characters, longest_word, self.min_padding_length)
 
 
 def longest_words(token_characters: Tensor) -> Tensor:
     """(batch, [texts,] tokens, characters) -> (batch,)."""
     return (token_characters != 0).sum(dim=-1).flatten(start_dim=1).amax(dim=1)
+
+
+@scripted
+def _extents(token_characters: Tensor, longest_word: Tensor | None, least: int) -> Tensor:
+    """(batch, [texts,] tokens, characters), (batch,) -> (batch * words,): to how much each word is padded."""
+    if longest_word is None:
+        longest_word = longest_words(token_characters)
+    words_per_instance = token_characters[0].numel() // token_characters.size(-1)
+    return longest_word.clamp(min=least).repeat_interleave(words_per_instance)
 
 
 def _looked_up(embedding: Embedding, ids: Tensor) -> Tensor:

@@ -7,8 +7,10 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from models.allennlp_compat import (
+    Activation,
     BagOfEmbeddingsEncoder,
     CnnEncoder,
     GruSeq2SeqEncoder,
@@ -16,10 +18,13 @@ from models.allennlp_compat import (
     LstmSeq2SeqEncoder,
     LstmSeq2VecEncoder,
     RnnSeq2VecEncoder,
+    TimeDistributed,
 )
 from models.cnn import ExtentCnnEncoder, run_seq2vec
 from models.recurrent import GruSeq2Seq, GruSeq2Vec, LstmSeq2Seq, LstmSeq2Vec, RnnSeq2Vec, fail_on_empty_rows
 
+BOTH_WAYS = pytest.mark.parametrize("with_gradients", [False, True])
+"""Encoders have a way of their own where no gradient is wanted."""
 RECURRENT = {"input_size": 5, "hidden_size": 4, "num_layers": 2, "bidirectional": True}
 
 
@@ -40,31 +45,37 @@ def rows(*lengths: int, dim: int = 5) -> tuple[Tensor, Tensor]:
         (LstmSeq2Seq, LstmSeq2SeqEncoder),
     ],
 )
-def test_recurrent_encoders_equal_allennlps(ours: type, original: type) -> None:
+@BOTH_WAYS
+def test_recurrent_encoders_equal_allennlps(ours: type, original: type, with_gradients: bool) -> None:
     ours_, original_ = ours(**RECURRENT).eval(), original(**RECURRENT).eval()
     original_.load_state_dict(ours_.state_dict())
     for lengths in ((3, 7, 1, 7), (4,), (2, 0, 5)):
         inputs, mask = rows(*lengths)
-        assert torch.allclose(ours_(inputs, mask), original_(inputs, mask), atol=1e-6)
+        with torch.set_grad_enabled(with_gradients):
+            assert torch.allclose(ours_(inputs, mask), original_(inputs, mask), atol=1e-6)
 
 
-def test_a_mask_with_holes_counts_positions_as_the_original_does() -> None:
+@BOTH_WAYS
+def test_a_mask_with_holes_counts_positions_as_the_original_does(with_gradients: bool) -> None:
     """Mask [1, 0, 1] reads positions 0 and 1: the number of unmasked positions, whichever they are."""
     encoder = GruSeq2Vec(**RECURRENT).eval()
     inputs, _ = rows(3)
     holes = torch.tensor([[True, False, True]])
-    assert torch.equal(encoder(inputs, holes), encoder(inputs, torch.tensor([[True, True, False]])))
+    with torch.set_grad_enabled(with_gradients):
+        assert torch.equal(encoder(inputs, holes), encoder(inputs, torch.tensor([[True, True, False]])))
 
 
-def test_rows_that_the_original_fails_on_are_not_a_number() -> None:
+@BOTH_WAYS
+def test_rows_that_the_original_fails_on_are_not_a_number(with_gradients: bool) -> None:
     encoder = GruSeq2Vec(**RECURRENT).eval()
     inputs, mask = rows(3, 3, 3)
     mask[1] = False
     mask[2, 0] = False
-    alone = encoder(inputs[:1], mask[:1])
-    assert encoder(inputs, mask)[1].eq(0).all()
-    fail_on_empty_rows(encoder, None)
-    together = encoder(inputs, mask)
+    with torch.set_grad_enabled(with_gradients):
+        alone = encoder(inputs[:1], mask[:1])
+        assert encoder(inputs, mask)[1].eq(0).all()
+        fail_on_empty_rows(encoder, None)
+        together = encoder(inputs, mask)
     assert torch.allclose(together[:1], alone, atol=1e-6)
     assert together[1:].isnan().all()
     encoder.train()
@@ -79,11 +90,17 @@ def convolutions(**options: object) -> tuple[ExtentCnnEncoder, CnnEncoder]:
     return ours, original
 
 
+@BOTH_WAYS
+@pytest.mark.parametrize("activation", ["relu", "tanh", "mish"])
 @pytest.mark.parametrize("output_dim", [None, 6])
-def test_without_extent_the_cnn_equals_allennlp_2(output_dim: int | None) -> None:
-    ours, original = convolutions(output_dim=output_dim)
-    inputs, mask = rows(9, 4, 3, 1, 0)
-    assert torch.allclose(ours(inputs, mask), original(inputs, mask), atol=1e-6)
+def test_without_extent_the_cnn_equals_allennlp_2(
+    output_dim: int | None, activation: str, with_gradients: bool
+) -> None:
+    ours, original = convolutions(output_dim=output_dim, conv_layer_activation=Activation.by_name(activation)())
+    for lengths in ((9, 4, 3, 1, 0), (2, 1)):
+        inputs, mask = rows(*lengths)
+        expected = original(functional.pad(inputs, (0, 0, 0, 2)), functional.pad(mask, (0, 2)))
+        assert torch.allclose(ours(inputs.requires_grad_(with_gradients), mask), expected, atol=1e-6)
 
 
 def test_with_extent_the_cnn_equals_a_batch_of_one_of_allennlp_0_9() -> None:
@@ -105,6 +122,16 @@ def test_other_rows_never_matter() -> None:
     inputs[1] = math.pi
     assert torch.equal(ours(inputs, mask)[0], before)
     assert torch.allclose(ours(inputs[:1, :4], mask[:1, :4])[0], before, atol=1e-6)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize("lengths", [(4, 4), (3, 7, 0, 1)])
+def test_bags_are_allennlps(lengths: tuple[int, ...], averaged: bool) -> None:
+    encoder = BagOfEmbeddingsEncoder(5, averaged=averaged)
+    inputs, mask = rows(*lengths)
+    assert torch.allclose(run_seq2vec(encoder, inputs, mask, None), encoder(inputs, mask), atol=1e-6)
+    lists = run_seq2vec(TimeDistributed(encoder), inputs.unsqueeze(0), mask.unsqueeze(0), None)
+    assert torch.allclose(lists[0], encoder(inputs, mask), atol=1e-6)
 
 
 def test_a_bag_of_nothing_is_zero_where_its_gradient_is_asked_for():
