@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO
@@ -41,6 +41,27 @@ def vitrine(*arguments: Any, input: str = "") -> subprocess.CompletedProcess[str
         finally:
             process.kill()
         return subprocess.CompletedProcess(command, status, *(stream.read_text() for stream in streams[1:]))
+
+
+class Piped:
+    """Runs `main(*arguments)`, a function of some module, between pipes."""
+
+    def __init__(self, main: Callable[..., None], *arguments: Any) -> None:
+        given, stdin = _FORKS.Pipe(duplex=False)
+        stdout, answered = _FORKS.Pipe(duplex=False)
+        self._process = _FORKS.Process(target=_run_piped, args=(main, arguments, given, answered))
+        self._process.start()
+        self.stdin: TextIO = os.fdopen(os.dup(stdin.fileno()), "w")
+        self.stdout: TextIO = os.fdopen(os.dup(stdout.fileno()))
+        for end in (given, stdin, stdout, answered):
+            end.close()
+
+    def result(self, timeout: float) -> str:
+        """What else it writes, once it has ended well."""
+        with self.stdin, self.stdout:
+            written = self.stdout.read()
+        assert _ended(self._process, timeout) == 0
+        return written
 
 
 class Forked:
@@ -86,6 +107,14 @@ def _run_server(environment: Mapping[str, str], output: Connection) -> None:
         os.dup2(output.fileno(), stream)
     output.close()
     sys.exit(main())
+
+
+def _run_piped(main: Callable[..., None], arguments: Sequence[Any], given: Connection, answered: Connection) -> None:
+    os.dup2(given.fileno(), 0)
+    os.dup2(answered.fileno(), 1)
+    sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
+    main(*arguments)
+    sys.stdout.flush()
 
 
 def _run_command(command: list[str], streams: list[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Processes that write label versions, watch them, or die while writing: `python -m tests.service.label_writers`."""
+"""Processes that write label versions, watch them, or die while writing."""
 
 from __future__ import annotations
 
@@ -164,9 +164,7 @@ def _afterwards(root: Path) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
+def main(chosen: Callable[..., dict[str, Any]], root: Path, *arguments: Any) -> None:
+    """Prints what one of the functions above finds."""
     torch.set_num_threads(1)
-    name, path, *arguments = sys.argv[1:]
-    chosen: Callable[..., Any] = {"race": race, "follow": follow, "unprivileged": unprivileged, "killed": killed}[name]
-    values = [int(argument) if argument.isdigit() else argument for argument in arguments]
-    print(json.dumps(chosen(Path(path), *values)))  # noqa: T201
+    print(json.dumps(chosen(root, *arguments)))  # noqa: T201

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.label_store import LabelStore, VersionState
-from tests.service.label_writers import BASE, MODEL, SCENES, append_first, append_third, roll_back, version
-from tests.service.process import ROOT
+from tests.service.forked import Piped
+from tests.service.label_writers import (
+    BASE,
+    MODEL,
+    SCENES,
+    append_first,
+    append_third,
+    follow,
+    killed,
+    main,
+    race,
+    roll_back,
+    unprivileged,
+    version,
+)  # fmt: skip
 
 pytestmark = pytest.mark.service
 
@@ -27,20 +38,17 @@ def root() -> Iterator[Path]:
         yield Path(folder)
 
 
-def start(command: str, *arguments: object) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "tests.service.label_writers", command, *map(str, arguments)]
-    return subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def start(writer: Callable[..., dict[str, Any]], *arguments: Any) -> Piped:
+    return Piped(main, writer, *arguments)
 
 
-def result(process: subprocess.Popen[str]) -> dict[str, Any]:
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+def result(process: Piped) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(process.result(timeout=120).splitlines()[-1])
     return answer
 
 
 def test_of_writers_that_extend_the_same_version_one_wins(root):
-    processes = [start("race", root, 8) for _ in range(4)]
+    processes = [start(race, root, 8) for _ in range(4)]
     assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
     for process in processes:
         process.stdin.write("go\n")
@@ -59,7 +67,7 @@ def test_of_writers_that_extend_the_same_version_one_wins(root):
 
 
 def test_a_writer_killed_at_any_step_leaves_the_old_version_or_the_new_one(root):
-    scenes = result(start("killed", root / "store"))["outcomes"]
+    scenes = result(start(killed, root / "store"))["outcomes"]
     old_and_new = {append_first: (1, 2), append_third: (3, 4), roll_back: (3, 2)}
     for name, (_, action) in SCENES.items():
         outcomes = scenes[name]
@@ -80,13 +88,11 @@ def test_a_writer_killed_at_any_step_leaves_the_old_version_or_the_new_one(root)
 
 def test_another_process_follows(root):
     store = LabelStore(root)
-    follower = start("follow", root, 2)
-    assert follower.stdout
+    follower = start(follow, root, 2)
     assert follower.stdout.readline() == "watching\n"
     assert store.append(MODEL, version(2), 1) == 2
     assert result(follower)["seen"] == [1, 2]
-    follower = start("follow", root, 1)
-    assert follower.stdout
+    follower = start(follow, root, 1)
     assert follower.stdout.readline() == "watching\n"
     store.activate(MODEL, 1, BASE, 2)
     assert result(follower)["seen"] == [2, 1]
@@ -96,7 +102,7 @@ def test_another_process_follows(root):
 @pytest.mark.parametrize("action", ["append", "activate"])
 def test_a_process_that_may_not_write_reads_on(root, action):
     LabelStore(root).append(MODEL, version(2), 1)
-    found = result(start("unprivileged", root, action))
+    found = result(start(unprivileged, root, action))
     assert found["before"] == [2, ["l0", "l1"], 1]
     assert found["error"] == "StoreNotWritable"
     assert "Permission denied" in found["detail"]
