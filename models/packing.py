@@ -39,7 +39,8 @@ class Packing(NamedTuple):
 
 
 def packing_of(mask: Tensor, in_blocks: bool = True) -> Packing:
-    """Of a (batch, length) mask that is True where a token is to be attended to; the first position is always kept."""
+    """Of a (batch, length) mask that is True where a token is to be attended to; the first position is always kept.
+    `in_blocks` of about one length, or all texts in one."""
     batch, length = mask.size(0), mask.size(1)
     positions = torch.arange(length, device=mask.device)  # (length,)
     if bool(mask.all()):

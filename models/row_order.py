@@ -33,20 +33,15 @@ def _longest_first(lengths: Tensor) -> _Order:
 
 
 @scripted
-def _places(order: Tensor | None, texts: Tensor, points: int, side_by_side: int) -> Tensor:
-    """(lines,) in an order -> where each row of the batch is among the rows in that order: (batch,)."""
-    rank = torch.arange(texts.size(0), device=texts.device)  # (lines,)
+def _places(order: Tensor | None, lengths: Tensor, points: int, texts: int) -> Tensor:
+    """Where each row of the batch is among the rows in this order (lines,): (batch,). Of neighbouring lines so many
+    `texts` belong to one instance."""
+    rank = torch.arange(lengths.size(0), device=lengths.device)  # (lines,)
     if order is not None:
         rank = torch.empty_like(rank).index_copy(0, order, rank)
-    # (lines / side by side, side by side) -> (..., points, side by side) -> (batch,)
-    rank = rank.view(-1, 1, side_by_side) * points
-    return (rank + torch.arange(points, device=texts.device).unsqueeze(1)).flatten()
-
-
-@scripted
-def _each(of_lines: Tensor, points: int) -> Tensor:
-    """(..., lines) -> (..., rows)"""
-    return of_lines.repeat_interleave(points, dim=-1)
+    # (instances, 1, texts) -> (instances, points, texts) -> (batch,)
+    rank = rank.view(-1, 1, texts) * points
+    return (rank + torch.arange(points, device=lengths.device).unsqueeze(1)).flatten()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +75,12 @@ class RowOrder:
     @cached_property
     def turned_rows(self) -> Tensor | None:
         """The same for each row: (time, rows)."""
-        return None if self.turned is None else _each(self.turned, self.points)
+        return None if self.turned is None else self._each(self.turned)
 
     @property
     def last(self) -> Tensor:
         """(rows,) the last step of each."""
-        return _each(self.lengths, self.points) - 1
+        return self._each(self.lengths) - 1
 
     def ordered(self, lines: Tensor, dim: int = 0) -> Tensor:
         """As they came -> in order, along a dimension."""
@@ -97,3 +92,7 @@ class RowOrder:
         if self.order is None and (texts == 1 or self.points == 1):
             return rows
         return rows.index_select(dim, _places(self.order, self.lengths, self.points, texts))
+
+    def _each(self, of_lines: Tensor) -> Tensor:
+        """(..., lines) -> (..., rows)"""
+        return of_lines.repeat_interleave(self.points, dim=-1)

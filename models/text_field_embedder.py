@@ -44,7 +44,7 @@ class CharacterEncoder(TokenCharactersEncoder):
         else:
             encoded = self._encode(words, self._extent(token_characters, longest_word))
         # (batch, [texts,] tokens, output_dim)
-        return (self._dropout(encoded) if self.training else encoded).view(*leading, -1)
+        return self._dropout(encoded).view(*leading, -1)
 
     def _encode(self, words: Tensor, extent: Tensor | None = None) -> Tensor:
         """(words, characters) -> (words, output_dim)."""
