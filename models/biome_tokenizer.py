@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from models.biome_versions import BiomeVersion
 from models.pipeline_config import TokenizerConfiguration
 from models.readers import Tokens
+from models.remembered import Remembered
 from models.text_cleaning import clean
 from models.tokenization import Sentencizer, Token, spacy_tokenizer
 from models.tokenization.token import added
@@ -21,9 +21,8 @@ from models.transformer_tokenizer import TransformerTokenizer
 
 Clippable = TypeVar("Clippable", str, list[str])
 
-REMEMBERED_KEYS = 1024
-REMEMBERED_LENGTH = 32
-"""Records have the same few keys; longer ones are somebody's mistake."""
+MOST_KEYS = 1024
+"""That are remembered: records have the same few."""
 
 
 class Clipper:
@@ -45,7 +44,7 @@ class Tokenizer(ABC):
         self.config = config
         self._version = version
         self._sentencizer = Sentencizer(version.spacy) if config.segment_sentences else None
-        self._remembered = lru_cache(maxsize=REMEMBERED_KEYS)(self._split)
+        self._remembered = Remembered(self._split, MOST_KEYS)
 
     @abstractmethod
     def _split(self, text: str) -> Tokens:
@@ -80,9 +79,8 @@ class Tokenizer(ABC):
         return self._split(self._whole_or_cut(text, clip))
 
     def _tokenize_key(self, key: str, clip: Clipper) -> Tokens:
-        """As any sentence, but remembered: nobody may change them."""
-        text = self._whole_or_cut(key, clip)
-        return self._remembered(text) if len(text) <= REMEMBERED_LENGTH else self._split(text)
+        """As any sentence, but remembered."""
+        return self._remembered(self._whole_or_cut(key, clip))
 
     def _whole_or_cut(self, text: str, clip: Clipper) -> str:
         return text if self._version.truncates_input else clip(text, self.config.max_length)

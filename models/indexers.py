@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from models.allennlp_compat import Vocabulary
 from models.errors import InvalidInstance
+from models.remembered import Remembered
 from models.tokenization import Token, WordPiece
 from models.transformer_tokenizer import TransformerTokenizer, WordPieces
 from models.vocabulary import whole_words
@@ -136,11 +136,6 @@ class ByteId(SingleId):
         return ()
 
 
-REMEMBERED_WORDS = 16_384
-REMEMBERED_LENGTH = 32
-"""Longer words hardly repeat. This many spellings of this length take some 8 MB."""
-
-
 class Characters(Indexer):
     """`characters`: the ids of each token's characters, or of its UTF-8 bytes. Remembers the latest words."""
 
@@ -157,7 +152,7 @@ class Characters(Indexer):
         self._ids = vocabulary.get_token_to_index_vocabulary(namespace)
         self._unknown = self._ids.get(vocabulary._oov_token, 1)
         self._configure(**{key: value for key, value in (character_tokenizer or {}).items() if key != "type"})
-        self._remembered = lru_cache(maxsize=REMEMBERED_WORDS)(self._spell)
+        self._remembered = Remembered(self._spell)
         self._start = [self._spell(word) for word in start_tokens or []]
         self._end = [self._spell(word) for word in end_tokens or []]
         self.min_characters = min_padding_length
@@ -188,10 +183,8 @@ class Characters(Indexer):
         return (*self._before, *(ids.get(character, unknown) for character in word), *self._after)
 
     def index(self, tokens: Sequence[Token]) -> Columns:
-        remembered, spell, longest = self._remembered, self._spell, REMEMBERED_LENGTH
-        words = [token.text for token in tokens]
-        spelled = [remembered(word) if len(word) <= longest else spell(word) for word in words]
-        return {"token_characters": [*self._start, *spelled, *self._end]}
+        spell = self._remembered
+        return {"token_characters": [*self._start, *[spell(token.text) for token in tokens], *self._end]}
 
     def length(self, columns: Columns) -> int:
         return len(columns["token_characters"])
