@@ -190,9 +190,10 @@ class CheckpointClassifier(Classifier):
         encoding = self._tokenizer.tokenize(text, pair)
         truncated = tuple(name for name, value in zip(NAMES, (text, pair), strict=True) if value is not None)
         return Features(
-            {"input_ids": encoding.ids, "token_type_ids": encoding.type_ids, "encoding": encoding},
+            {"input_ids": encoding.ids, "token_type_ids": encoding.type_ids},
             shape=((1, len(encoding.ids)),),
             truncated=truncated if encoding.overflowing else (),
+            reading=encoding,
         )
 
     def collate(self, features: Sequence[Features]) -> Batch:

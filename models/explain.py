@@ -23,7 +23,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy
 import torch
@@ -47,6 +47,10 @@ class Probe:
     sample: int | None = None
     place: tuple[int, ...] | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In one step: a slice that goes to another process has many."""
+        return Probe, (self.alpha, self.weight, self.sample, self.place)
+
 
 @dataclass(frozen=True)
 class Method:
@@ -69,6 +73,9 @@ class Method:
     """Whether each input goes along its path while the others stay where they are."""
     complete: bool = False
     """Whether the attributions add up to the score's difference from the baseline's."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _method, (self.name,)
 
     @property
     def curved(self) -> bool:
@@ -122,6 +129,10 @@ METHODS = {
         ),
     )
 }  # fmt: skip
+
+
+def _method(name: str) -> Method:
+    return METHODS[name]
 
 
 class Path(NamedTuple):

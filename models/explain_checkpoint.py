@@ -49,7 +49,7 @@ class ExplainableCheckpoint(Explainable):
         return blank_pieces(self._table, embedded, self._blank_ids.get(baseline))
 
     def tokenization(self, instance: Instance, features: Features) -> Tokenization:
-        encoding = features.inputs["encoding"]
+        encoding = features.reading
         named = {"text": instance} if isinstance(instance, str) else instance
         tokens = []
         pieces = zip(encoding.tokens, encoding.sequence_ids, encoding.offsets, strict=True)

@@ -3,6 +3,8 @@ that comes back from there waits for the interpreter's lock."""
 
 from torch import Tensor, nn
 
+from models.allennlp_compat import TokenCharactersEncoder
+
 
 class IdleDropout(nn.Dropout):
     def forward(self, vectors: Tensor) -> Tensor:
@@ -14,4 +16,6 @@ def with_idle_dropout(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if type(module) is nn.Dropout:
             module.__class__ = IdleDropout
+        elif isinstance(module, TokenCharactersEncoder) and not isinstance(module._dropout, nn.Module):
+            module._dropout = nn.Identity()  # a lambda, which no other process could be given
     return model

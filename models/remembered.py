@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Found = TypeVar("Found")
 
@@ -20,8 +20,13 @@ class Remembered(Generic[Found]):
 
     def __init__(self, function: Callable[[str], Found], most: int = MOST) -> None:
         self._function = function
+        self._most = most
         self._recall = lru_cache(maxsize=most)(function)
         self.cache_info = self._recall.cache_info
 
     def __call__(self, text: str) -> Found:
         return self._recall(text) if len(text) <= LONGEST else self._function(text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process remembers by itself."""
+        return Remembered, (self._function, self._most)

@@ -26,6 +26,10 @@ class IndexedText:
     cut: bool
     """Whether an indexer left tokens out."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the tokens: whoever encodes elsewhere needs their ids."""
+        return IndexedText, ((), self.columns, self.length, self.words, self.vectors, self.cut)
+
 
 class TextIndexer:
     """All indexers of a reader, side by side."""

@@ -7,8 +7,8 @@ its neighbours). Options that only add tags, a parse or entities to tokens are a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Set
+from functools import cache, partial
 from typing import Any, Literal
 
 from .bert import NEVER_SPLIT, BertBasicTokenizer
@@ -95,7 +95,11 @@ def _filtered(split: Tokenizer, config: Config) -> Tokenizer:
     from spacy.lang.en.stop_words import STOP_WORDS  # noqa: PLC0415
 
     dropped = STOP_WORDS | {word.lower() for word in options.get("tokens_to_add") or ()}
-    return lambda text: [token for token in split(text) if token.text.lower() not in dropped]
+    return partial(_without, dropped, split)
+
+
+def _without(dropped: Set[str], split: Tokenizer, text: str) -> list[Token]:
+    return [token for token in split(text) if token.text.lower() not in dropped]
 
 
 def _spacy(options: Mapping[str, Any], rules: SpacyRules) -> Tokenizer:
@@ -111,7 +115,11 @@ def _between(words: Tokenizer, options: Mapping[str, Any]) -> Tokenizer:
     end: list[Token] = added([str(token) for token in options.get("end_tokens") or ()])
     if not start and not end:
         return words
-    return lambda text: [*start, *words(text), *end]
+    return partial(_enclosed, start, words, end)
+
+
+def _enclosed(start: list[Token], words: Tokenizer, end: list[Token], text: str) -> list[Token]:
+    return [*start, *words(text), *end]
 
 
 def _plain(split: Tokenizer, name: str, options: Mapping[str, Any]) -> Tokenizer:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 UrlMatcher = Callable[[int, int], bool]
 """Whether the piece of a chunk between two offsets is a URL."""
@@ -98,7 +98,8 @@ def whole_url(lower: str) -> UrlRule:
         re.VERBOSE | re.DOTALL,
     )
 
-    def rule(chunk: str) -> UrlMatcher:
-        return lambda begin, end: pattern.search(chunk[begin:end]) is not None
+    return partial(_whole, pattern)
 
-    return rule
+
+def _whole(pattern: re.Pattern[str], chunk: str) -> UrlMatcher:
+    return lambda begin, end: pattern.search(chunk[begin:end]) is not None
