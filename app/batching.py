@@ -51,11 +51,12 @@ an exception: the answer to that instance alone. Raises OutOfMemory, DeviceLost,
 
 @dataclass
 class Batcher:
-    """See the module. `cores` are those of the lane; `on_device_lost` is called once."""
+    """See the module. `cores` are those of the lane, of which others take `taken`; `on_device_lost` is called once."""
 
     execute: Execute
     limits: BatchLimits = field(default_factory=BatchLimits)
     cores: int = 1
+    taken: Callable[[], int] = lambda: 0
     on_batch: Callable[[BatchReport], None] = lambda report: None
     on_out_of_memory: Callable[[], None] = lambda: None
     on_device_lost: Callable[[], None] = lambda: None
@@ -207,20 +208,27 @@ class Batcher:
     def _spread(self, work: Work, queue: Queue) -> Spread:
         """That of what waits, with no more threads than there are free cores."""
         parts, threads = work.spreading.of(len(queue), queue.tokens)
-        return Spread(min(parts, self.cores), min(threads, max(self._free_cores, 1)))
+        return Spread(min(parts, self._cores), min(threads, max(self._free_cores, 1)))
 
     def _parts(self, priority: Priority, work: Work, queue: Queue, spread: Spread) -> int:
         """Into how many batches what waits may go now."""
-        free, ahead = self._free_cores, sum(batch.work is work for batch in self._running)
+        running = [len(batch.items) for batch in self._running if batch.work is work]
+        free, ahead = self._free_cores, len(running)
         if free > 0 and ahead < spread.parts:
             return min(spread.parts - ahead, free // spread.threads)
         early = priority is Priority.INTERACTIVE and free >= 0 and ahead <= spread.parts
-        return int(early and self._selection.is_full(queue, 1 / spread.parts))
+        late = self._cores < self.cores  # the loop is so busy that the lane would wait for it
+        enough = late and len(queue) >= max(running, default=0)
+        return int(early and (enough or self._selection.is_full(queue, 1 / spread.parts)))
+
+    @property
+    def _cores(self) -> int:
+        return max(1, self.cores - self.taken())
 
     @property
     def _free_cores(self) -> int:
         """Fewer than none where a batch was handed over early."""
-        return self.cores - sum(batch.spread.threads for batch in self._running)
+        return self._cores - sum(batch.spread.threads for batch in self._running)
 
     def _delay(self, priority: Priority, work: Work, queue: Queue) -> float:
         """Seconds for which what waits had better wait for company."""

@@ -45,7 +45,8 @@ class Asking:
 
     def __init__(self, cores=2):
         self.lane = Cores()
-        self.batcher = Batcher(self.lane.execute, LIMITS, cores)
+        self.taken = 0
+        self.batcher = Batcher(self.lane.execute, LIMITS, cores, lambda: self.taken)
         self.tasks = []
 
     async def ask(self, work, *lengths, priority=Priority.INTERACTIVE):
@@ -158,6 +159,42 @@ async def test_a_device_of_one_core_never_divides():
     same = work()
     assert sizes(await asking.ask(same, *[5] * 6)) == [6]
     assert await asking.ask(same, *[5] * 6) == []
+    await asking.end()
+
+
+async def test_a_core_that_the_event_loop_takes_is_no_core_for_batches(asking):
+    same = work()
+    asking.taken = 1
+    (first,) = await asking.ask(same, *[5] * 6)
+    assert sizes([first]) == [6]
+    await asking.lane.end(first)
+    asking.taken = 0
+    assert sizes(await asking.ask(same, *[5] * 6)) == [3, 3]
+
+
+async def test_a_busy_loop_hands_over_early_what_is_as_much_as_runs(asking):
+    """By the time it hears that the core is free others have come, and the core has waited."""
+    same = work()
+    asking.taken = 1
+    first = await asking.ask(same, 5, 5, 5)
+    assert await asking.ask(same, 5, 5) == []
+    assert sizes(await asking.ask(same, 5)) == [3]
+    assert await asking.ask(same, *[5] * 8) == []
+    await asking.lane.end(*first)
+    assert sizes(asking.lane.seen[2:]) == [8]
+
+
+async def test_bulk_work_is_not_handed_over_early_whatever_the_loop_does(asking):
+    bulk = work()
+    asking.taken = 1
+    await asking.ask(bulk, 5, priority=Priority.BULK)
+    assert await asking.ask(bulk, 5, 5, priority=Priority.BULK) == []
+
+
+async def test_one_core_is_always_for_batches():
+    asking = Asking(cores=1)
+    asking.taken = 1
+    assert sizes(await asking.ask(work(), 5, 5)) == [2]
     await asking.end()
 
 
