@@ -92,13 +92,15 @@ class Item:
 
 @dataclass(eq=False)
 class Batch:
-    """Instances of one work that run together. `started` is when the lane began to run them, by the monotonic clock."""
+    """Instances of one work that run together. `started` is when the lane began to run them, by the monotonic clock;
+    `seconds` is how long it took, once it has."""
 
     work: Work
     priority: Priority
     items: Sequence[Item]
     spread: Spread = ONE_THREAD
     started: float = 0.0
+    seconds: float = 0.0
 
     @property
     def payloads(self) -> list[Any]:

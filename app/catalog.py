@@ -204,7 +204,7 @@ class Catalog:
         loop = asyncio.get_running_loop()
         classifier = await loop.run_in_executor(self._load_thread, self._load, entry.path)
         entry.base = await loop.run_in_executor(self._load_thread, archive_checksum, entry.path)
-        await self._lane.call(classifier.to, self._lane.device)
+        await self._lane.place(classifier)
         served = ServedModel(entry.name, classifier, await self._restore(entry.name, entry.base, classifier))
         return await self._warm_up(served)
 

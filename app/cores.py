@@ -130,3 +130,6 @@ WORTH_WHILE = 0.8
 CLOSE = 0.7, 1.2
 """Shares of one thread's time between which it is measured on."""
 LONG_S = 0.03
+SWITCH_S = 0.0001
+"""How long a thread waits for the interpreter before whoever has it must let go: the threads of the lane want it for
+moments, between their operations, and an event loop is not often done within Python's own 5 ms."""

@@ -1,4 +1,4 @@
-"""The device lane: what touches the device goes through it."""
+"""The device lane: what touches the device goes through it, in this process or in one of its own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from threading import Lock, get_ident
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -20,9 +20,12 @@ from app import batch as batches
 from app.cores import Cores, run_on
 from app.errors import DeviceLost, OutOfMemory
 from app.memory import host_memory
-from app.spreading import Spreading
+from app.spreading import Spread, Spreading
 from app.stages import stage
-from models.classifier import Batch
+from models.classifier import Batch, Classifier
+
+if TYPE_CHECKING:
+    from app.device_process import DeviceProcess
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +35,37 @@ T = TypeVar("T")
 class DeviceWork(batches.Work, Protocol):
     """Work that the lane can run."""
 
+    @property
+    def classifier(self) -> Classifier:
+        """Whose work it is."""
+
     def collate(self, payloads: Sequence[Any]) -> Batch:
         """CPU tensors of the payloads. Runs beside the device."""
 
     def run(self, batch: Batch) -> Sequence[Any]:
         """One row for each payload. Runs on the device's thread, with the batch on the device."""
+
+    def ran(self, batch: batches.Batch) -> None:
+        """Is told of each batch of it that has run, by the event loop."""
+
+
+class Runs(Protocol):
+    """A batch, as far as running it is concerned."""
+
+    started: float
+    seconds: float
+
+    @property
+    def work(self) -> Any: ...
+
+    @property
+    def payloads(self) -> Sequence[Any]: ...
+
+    @property
+    def spread(self) -> Spread: ...
+
+    @property
+    def wanted(self) -> bool: ...
 
 
 def choose_device(name: str) -> torch.device:
@@ -53,10 +82,12 @@ def choose_device(name: str) -> torch.device:
 
 class DeviceLane:
     """Runs what it is given: on a GPU one after the other, and what comes next is collated meanwhile; on a CPU side by
-    side on its `cores`, but for those of works whose batches had better not."""
+    side on its `cores`, but for those of works whose batches had better not. Where there is a `process`, the works of
+    classifiers that could be handed over run there."""
 
-    def __init__(self, device: torch.device, cores: int) -> None:
+    def __init__(self, device: torch.device, cores: int, process: DeviceProcess | None = None) -> None:
         self.device = device
+        self._process = process
         self.cores = cores if device.type == "cpu" else 1
         self._busy_since: dict[int, float] = {}
         self._threads = ThreadPoolExecutor(self.cores if device.type == "cpu" else RUNS_AND_COLLATES, "lane")
@@ -64,47 +95,78 @@ class DeviceLane:
         self._alone: WeakKeyDictionary[batches.Work, Lock] = WeakKeyDictionary()
         self._trials = Cores(self.cores)
 
+    async def place(self, classifier: Classifier) -> None:
+        """Puts it where its works will run. Raises OutOfMemory, DeviceLost."""
+        if self._process is None or not await self._process.take(classifier):
+            await self.call(classifier.to, self.device)
+
     async def execute(self, batch: batches.Batch) -> Sequence[Any]:
         """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised."""
+        process = self._elsewhere(batch.work)
+        rows = await (process.execute(batch) if process else asyncio.wrap_future(self.submit(batch)))
+        if batch.seconds:
+            batch.work.ran(batch)  # type: ignore[attr-defined]  # as in `submit`
+        return rows
+
+    def submit(self, batch: Runs) -> Future[Sequence[Any]]:
+        """The same, by a thread of this process."""
         pool = self._trials.pool(batch.spread) or self._threads
-        run = pool.submit(copy_context().run, self._timed, self._run, batch)
-        return await asyncio.wrap_future(run)
+        return pool.submit(copy_context().run, self._timed, self._run, batch)
+
+    def run(self, batch: Runs) -> Sequence[Any]:
+        """The same, by this thread where it can."""
+        if self._trials.pool(batch.spread):
+            return self.submit(batch).result()
+        return self._timed(self._run, batch)
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
-        """Anything else that touches the device: loading, say."""
-
-        def call() -> T:
-            with self._device:
-                return function(*args)
-
-        return await asyncio.wrap_future(self._threads.submit(self._timed, call))
+        """Anything else that touches the device."""
+        return await asyncio.wrap_future(self._threads.submit(self._timed, self._on_device, function, *args))
 
     async def measure(self, work: DeviceWork, payload: Any, tokens: int) -> Spreading:
         """How batches of payloads like this one are spread best. Other batches run between two trials."""
+        if process := self._elsewhere(work):
+            return await process.measure(work, payload, tokens)
+        return await asyncio.to_thread(self.measure_here, work, payload, tokens)
+
+    def measure_here(self, work: DeviceWork, payload: Any, tokens: int) -> Spreading:
+        """The same, in this process; not from a thread of the lane."""
         trials = self._trials.trials(work, payload, tokens)
         try:
             trial = next(trials)
             while True:
-                trial = trials.send(await self.call(trial))
+                trial = trials.send(self._threads.submit(self._timed, self._on_device, trial).result())
         except StopIteration as end:
             spreading: Spreading = end.value
             return spreading
 
-    def _run(self, batch: batches.Batch) -> Sequence[Any]:
-        work: DeviceWork = batch.work  # type: ignore[assignment]  # the batcher knows less of works than the lane does
+    def _elsewhere(self, work: batches.Work) -> DeviceProcess | None:
+        """The process that runs the work; None where it is this one."""
+        if self._process and self._process.has(work.classifier):  # type: ignore[attr-defined]  # as in _run
+            return self._process
+        return None
+
+    def _on_device(self, function: Callable[..., T], *args: Any) -> T:
+        with self._device:
+            return function(*args)
+
+    def _run(self, batch: Runs) -> Sequence[Any]:
+        work: DeviceWork = batch.work
         collated = self._collated(work, batch) if batch.wanted else None
         with self._turn(batch):
             if collated is None or not batch.wanted:
-                return [None] * len(batch.items)
+                return [None] * len(batch.payloads)
             batch.started = time.monotonic()
-            return run_on(batch.spread.threads, work, collated.to(self.device))
+            rows = run_on(batch.spread.threads, work, collated.to(self.device))
+            batch.seconds = time.monotonic() - batch.started
+            return rows
 
-    def _collated(self, work: DeviceWork, batch: batches.Batch) -> Batch:
+    def _collated(self, work: DeviceWork, batch: Runs) -> Batch:
         with stage("collate"):
             collated = work.collate(batch.payloads)
             return collated.pin() if self.device.type == "cuda" else collated
 
-    def _turn(self, batch: batches.Batch) -> AbstractContextManager[Any]:
+    def _turn(self, batch: Runs) -> AbstractContextManager[Any]:
         if self.device.type == "cpu" and batch.spread.parts == 1:
             return self._alone.setdefault(batch.work, Lock())
         return self._device
@@ -148,13 +210,13 @@ class DeviceLane:
     @property
     def busy_s(self) -> float:
         """How long the lane has been at the oldest of what it is doing."""
-        since = list(self._busy_since.values())
+        since = [*self._busy_since.values(), *(self._process.busy_since if self._process else ())]
         return time.monotonic() - min(since) if since else 0.0
 
     def memory(self) -> dict[str, int]:
-        """Bytes on the device by use; those of the process for a CPU."""
+        """Bytes on the device by use; those of this process, and of the lane's, for a CPU."""
         if self.device.type != "cuda":
-            return host_memory()
+            return host_memory(beside=self._process.pid if self._process else None)
         return {
             "allocated": torch.cuda.memory_allocated(self.device),
             "reserved": torch.cuda.memory_reserved(self.device),
@@ -162,6 +224,8 @@ class DeviceLane:
         }
 
     def close(self) -> None:
+        if self._process:
+            self._process.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._trials.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +13,13 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 import torch
 from torch import Tensor
 
+from app import batch as batches
 from app.batch import Shape
 from app.cost import BatchCost
 from app.served import NO_ANSWER, OtherWork, ServedModel
 from app.slice_gate import ALONE_S, SliceGate
 from app.spreading import ONE_THREAD, Spread, Spreading
-from models.classifier import Batch, Features
+from models.classifier import Batch, Features, padded_tokens
 from models.curve import FIRST_LEVEL, LEVELS, Curve, curved_ends, curves, gradients_along
 from models.errors import InvalidInstance
 from models.explain import Ends, Method, Path, Probe, ends, gradients, path
@@ -83,6 +83,10 @@ class SlicedWork(OtherWork):
     pace: Pace
     gate: SliceGate
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The process that has the device runs it; what there is to learn of that is learnt here."""
+        return type(self), (self.served, self.method, self.baseline, None, None)
+
     @cached_property
     def explainable(self) -> Explainable:
         return explainable_by(self.served.classifier, self.method)
@@ -107,9 +111,10 @@ class SlicedWork(OtherWork):
         features = Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens)
         return batch.tensors["slices"], features, path(self.explainable, features, self.baseline)
 
-    def _learn(self, batch: Batch, slices: Sequence[Slice], started: float) -> None:
-        tokens = batch.padded_tokens // batch.size * sum(one.copies for one in slices)
-        self.pace.observe(tokens, time.perf_counter() - started)
+    def _learn(self, batch: batches.Batch) -> None:
+        slices: Sequence[Slice] = batch.payloads
+        tokens = padded_tokens([one.features.shape for one in slices]) // len(slices)
+        self.pace.observe(tokens * sum(one.copies for one in slices), batch.seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,13 +143,13 @@ class ExplainWork(SlicedWork):
 
     def run(self, batch: Batch) -> list[list[Tensor]]:
         """For each slice the sum over its probes: one tensor ([texts,] tokens) per input."""
-        started = time.perf_counter()
         slices, features, along = self._opened(batch)
         asked: list[Probing] = [one.wanted for one in slices]
         head, probes, targets = self.served.label_set.head, [one.probes for one in asked], [one.target for one in asked]
-        found = gradients(self.method, self.explainable, head, features, along, probes, targets)
-        self._learn(batch, slices, started)
-        return found
+        return gradients(self.method, self.explainable, head, features, along, probes, targets)
+
+    def ran(self, batch: batches.Batch) -> None:
+        self._learn(batch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,13 +157,13 @@ class AlongWork(SlicedWork):
     """The same from the points of curves, all of as many."""
 
     def run(self, batch: Batch) -> list[list[Tensor]]:
-        started = time.perf_counter()
         slices, features, along = self._opened(batch)
         stretches = [one.wanted for one in slices]
         head = self.served.label_set.head
-        found = gradients_along(self.method, self.explainable, head, features, along, stretches)
-        self._learn(batch, slices, started)
-        return found
+        return gradients_along(self.method, self.explainable, head, features, along, stretches)
+
+    def ran(self, batch: batches.Batch) -> None:
+        self._learn(batch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +171,10 @@ class LookWork(SlicedWork):
     """The points that a curve, `wanted`, lacks to `level`."""
 
     level: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind, arguments = super().__reduce__()
+        return kind, (*arguments, self.level)
 
     def run(self, batch: Batch) -> list[Curve]:
         slices, features, along = self._opened(batch)

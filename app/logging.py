@@ -101,13 +101,22 @@ def log_failure(log: Any, request_id: str | None, error: BaseException) -> None:
 
 def _wordless(error: BaseException) -> dict[str, Any]:
     """What kind of error came from where. Its own words stay out of every log: they may quote an instance."""
-    frames = [
+    return {"error": type(error).__qualname__, "trace": frames_of(error)}
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """Where an error was raised, and before that in another process where it comes from one."""
+    here = [
         f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
         for one in (error.__cause__, error)
         if one
         for frame in traceback.extract_tb(one.__traceback__)
     ]
-    return {"error": type(error).__qualname__, "trace": frames}
+    return [*getattr(error, FRAMES, ()), *here]
+
+
+FRAMES = "frames_elsewhere"
+"""The attribute of an error that comes from another process."""
 
 
 def _configure_libraries(

@@ -20,6 +20,7 @@ from app.api.v2.routes import add_v2
 from app.body_limit import BodyLimit
 from app.catalog import Load
 from app.compat.routes import add_compat
+from app.device_process import DeviceProcess
 from app.hot_routes import HotRoutes
 from app.middleware import RequestContext, RequireKey
 from app.problems import add_problem_handlers
@@ -31,9 +32,11 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 """FastAPI's own sends the words of errors, which may quote an instance."""
 
 
-def create_app(settings: Settings | None = None, *, load: Load | None = None) -> FastAPI:
-    """`load` opens an archive; models.loading.load_classifier where it is not given."""
-    service = Service(settings or Settings(), load)
+def create_app(
+    settings: Settings | None = None, *, load: Load | None = None, process: DeviceProcess | None = None
+) -> FastAPI:
+    """`load` opens an archive; models.loading.load_classifier where it is not given. `process` is the lane's."""
+    service = Service(settings or Settings(), load, process)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -8,19 +8,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-RESIDENT = Path("/proc/self/statm")
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def host_memory(limit_file: Path = CGROUP_LIMIT) -> dict[str, int]:
-    """Bytes by use: `allocated` is resident, `total` the machine's, or less where a container's limit (cgroup v2)
-    allows less. Empty where the system does not tell."""
+def host_memory(limit_file: Path = CGROUP_LIMIT, beside: int | None = None) -> dict[str, int]:
+    """Bytes by use: `allocated` is resident, with what the process `beside` does not share; `total` the machine's, or
+    less where a container's limit (cgroup v2) allows less. Empty where the system does not tell."""
     try:
         page = os.sysconf("SC_PAGE_SIZE")
-        resident = int(RESIDENT.read_text().split()[1]) * page
-        return {"allocated": resident, "total": min(os.sysconf("SC_PHYS_PAGES") * page, _limit(limit_file))}
+        resident, _ = _pages("self")
+        if beside:
+            all_of_it, shared = _pages(str(beside))
+            resident += all_of_it - shared
+        return {"allocated": resident * page, "total": min(os.sysconf("SC_PHYS_PAGES") * page, _limit(limit_file))}
     except (OSError, ValueError):
         return {}
+
+
+def _pages(pid: str) -> tuple[int, int]:
+    """Resident ones, and those of them that others may have too."""
+    _, resident, shared, *_ = Path("/proc", pid, "statm").read_text().split()
+    return int(resident), int(shared)
 
 
 def _limit(file: Path) -> int:

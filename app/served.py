@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from app import batch as batches
 from app.answers import Row
 from app.spreading import Spreading
 from app.stages import stage
@@ -53,6 +54,9 @@ class ServedModel:
             logits = self.label_set.head(vectors)  # (batch, num_labels)
             return list(map(_row, scores_and_logits(logits, self.classifier.multilabel).tolist()))
 
+    def ran(self, batch: batches.Batch) -> None:
+        """Nothing is learnt from it here."""
+
 
 def _row(read: Sequence[Sequence[float]]) -> Row | InvalidInstance:
     scores, logits = read
@@ -68,6 +72,10 @@ class OtherWork:
     @property
     def name(self) -> str:
         return self.served.name
+
+    @property
+    def classifier(self) -> Classifier:
+        return self.served.classifier
 
     @property
     def one_shape(self) -> bool:
@@ -87,3 +95,6 @@ class OtherWork:
 
     def collate(self, payloads: Sequence[Any]) -> Batch:
         return self.served.collate(payloads)
+
+    def ran(self, batch: batches.Batch) -> None:
+        """Nothing is learnt from it here."""

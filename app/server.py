@@ -19,6 +19,9 @@ import structlog
 import uvicorn
 
 from app.catalog import Load
+from app.cpus import available_cpus
+from app.device import choose_device
+from app.device_process import DeviceProcess
 from app.logging import configure_logging
 from app.main import create_app, create_probes
 from app.protocol import Protocol
@@ -106,12 +109,20 @@ async def start_probes(service: Service, listener: socket.socket | None = None) 
     return probes
 
 
+def _device_process(settings: Settings) -> DeviceProcess | None:
+    """A process for the lane, where that is faster: not for a GPU, nor on one core."""
+    cores = settings.threads or available_cpus()
+    if not settings.device_process or cores < 2 or choose_device(settings.device).type != "cpu":
+        return None
+    return DeviceProcess(cores) if hasattr(os, "memfd_create") else None
+
+
 def serve(settings: Settings, *, load: Load | None = None) -> int:
     """Serve until told to stop; the exit status of the process."""
     configure_logging(settings)
     if unknown := unknown_variables():
         log.warning("unknown variables", names=unknown, hint="No setting reads them; see vitrine serve --help.")
-    app = create_app(settings, load=load)
+    app = create_app(settings, load=load, process=_device_process(settings))
     config = uvicorn.Config(
         app,
         host=settings.host,

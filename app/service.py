@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
+from prometheus_client import ProcessCollector
 
 from app.batching import Batcher
 from app.catalog import Catalog, Load, State
+from app.cores import SWITCH_S
 from app.cpus import available_cpus
 from app.device import DeviceLane, choose_device
 from app.errors import DeviceLost, ShuttingDown
 from app.featurizer import Featurizer
 from app.label_store import LabelStore
+from app.loop_load import LoopLoad, no_cores
 from app.memory import keep_freed_memory
 from app.metrics import Metrics, StateCollector
 from app.selection import BatchLimits
@@ -30,14 +33,10 @@ from models.classifier import Classifier, LabelSet
 from models.precision import FULL, PrecisionRefused, reduce_precision
 
 if TYPE_CHECKING:
+    from app.device_process import DeviceProcess
     from app.tracing import Tracing
 
 log = structlog.get_logger(__name__)
-
-
-SWITCH_S = 0.0001
-"""How long a thread waits for the interpreter before whoever has it must let go: the threads of the lane want it for
-moments, between their operations, and the event loop is not often done within Python's own 5 ms."""
 
 
 class Closable(Protocol):
@@ -48,17 +47,22 @@ C = TypeVar("C", bound=Closable)
 
 
 class Service:
-    """`on_fatal` is called when the device is lost and the process should end."""
+    """`on_fatal` is called when the device is lost and the process should end. `process` is that of the lane, where it
+    has one of its own."""
 
-    def __init__(self, settings: Settings, load: Load | None = None) -> None:
+    def __init__(self, settings: Settings, load: Load | None = None, process: DeviceProcess | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.lane = DeviceLane(choose_device(settings.device), settings.threads or available_cpus())
+        self.lane = DeviceLane(choose_device(settings.device), settings.threads or available_cpus(), process)
+        if process:
+            process.on_lost = self._lose_device
+            ProcessCollector("vitrine_device", lambda: process.pid, registry=self.metrics.registry)
         self.tracing = _tracing(settings)
         self.batcher = Batcher(
             self.tracing.traced(self.lane.execute) if self.tracing else self.lane.execute,
             _batch_limits(settings),
             self.lane.cores,
+            LoopLoad().cores_taken if process else no_cores,
             on_batch=self.metrics.observe_batch,
             on_out_of_memory=self.metrics.out_of_memory.inc,
             on_device_lost=self._lose_device,

@@ -15,6 +15,9 @@ class Timed(Protocol):
 
     def stage(self, name: str) -> AbstractContextManager[None]: ...
 
+    def record(self, name: str, start_ns: int, end_ns: int, error: str | None = None) -> None:
+        """A stage that another process has done: nanoseconds since the epoch, and the kind of error that ended it."""
+
 
 TIMED: ContextVar[Timed | None] = ContextVar("timed", default=None)
 """What the running code is a part of. Threads that work for it run in a copy of its context."""

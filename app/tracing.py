@@ -58,6 +58,12 @@ class Trace:
         with ended(self.tracer.start_span(name, self.context)):
             yield
 
+    def record(self, name: str, start_ns: int, end_ns: int, error: str | None = None) -> None:
+        span = self.tracer.start_span(name, self.context, start_time=start_ns)
+        if error:
+            _fail(span, error)
+        span.end(end_ns)
+
 
 @contextmanager
 def ended(span: Span) -> Iterator[None]:
@@ -65,11 +71,15 @@ def ended(span: Span) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        span.set_attribute("error.type", type(error).__qualname__)
-        span.set_status(Status(StatusCode.ERROR))
+        _fail(span, type(error).__qualname__)
         raise
     finally:
         span.end()
+
+
+def _fail(span: Span, kind: str) -> None:
+    span.set_attribute("error.type", kind)
+    span.set_status(Status(StatusCode.ERROR))
 
 
 class Exporter(OTLPSpanExporter):

@@ -35,6 +35,7 @@ from models.loading import load_classifier
 
 STAGES = ("parse", "featurize", "collate", "encode", "head", "respond")
 REST = "HTTP, loop, batcher"
+CPU_SECONDS = ("process_cpu_seconds_total", "vitrine_device_process_cpu_seconds_total")
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def served_between(before: dict[str, float], after: dict[str, float], seconds: f
     items, batches = grown["vitrine_batch_items_sum"], grown["vitrine_batch_items_count"]
     return Served(
         rate=items / seconds,
-        cpu=1e6 * grown["process_cpu_seconds_total"] / items,
+        cpu=1e6 * sum(grown.get(name, 0.0) for name in CPU_SECONDS) / items,
         batch=items / batches,
         padding=grown["vitrine_batch_padding_ratio_sum"] / batches,
         queued=1000 * grown["vitrine_queue_duration_seconds_sum"] / batches,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from app import explain_slices
 from app.batch import Shape, volume
+from app.explain_slices import Evaluate
 from app.explain_work import ExplainWorks
 from app.explanation import ExplainOptions, explain, plan
 from app.served import ServedModel
@@ -54,11 +55,13 @@ async def at_once(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -
     return list(work.run(work.collate(payloads)))
 
 
-def explained(classifier: Classifier, instances: list[Any], **options: Any) -> list[dict[str, Any]]:
+def explained(
+    classifier: Classifier, instances: list[Any], evaluate: Evaluate = at_once, **options: Any
+) -> list[dict[str, Any]]:
     served = ServedModel("it", classifier, classifier.label_set)
     planned = plan(ExplainWorks(SliceGate()), served, ExplainOptions(**options), 1000)
     features = [classifier.featurize(instance) for instance in instances]
-    return asyncio.run(explain(planned, instances, features, at_once, SliceGate()))
+    return asyncio.run(explain(planned, instances, features, evaluate, SliceGate()))
 
 
 def answered(oracle: Oracle) -> list[dict[str, Any]]:

@@ -1,0 +1,200 @@
+"""What test_device_process.py looks at, each in a process that has no threads yet: the device process is a fork."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+
+import torch
+
+from app.batch import Batch, Item, Priority, Request
+from app.device import DeviceLane
+from app.device_process import DeviceProcess
+from app.errors import DeviceLost, OutOfMemory
+from app.logging import frames_of
+from app.memory import host_memory
+from app.served import ServedModel
+from app.spreading import Spread, Spreading
+from app.stages import TIMED
+from models.errors import InvalidInstance
+from tests.service.tiny import TinyClassifier
+
+PLAYED = "played to the end"
+
+
+def play(name: str) -> None:
+    torch.set_num_threads(1)
+    asyncio.run(_play(name, DeviceProcess(2)))
+    sys.stdout.write(PLAYED)
+
+
+async def _play(name, process):
+    lane = DeviceLane(torch.device("cpu"), 2, process)
+    try:
+        await globals()[name](process, lane)
+    finally:
+        lane.close()
+
+
+def tiny(**config):
+    return TinyClassifier(
+        ["good", "bad"], **{"multilabel": False, "seed": 0, "batch_seconds": 0, "example": "fine"} | config
+    )
+
+
+async def served(lane, classifier):
+    await lane.place(classifier)
+    return ServedModel("it", classifier, classifier.label_set)
+
+
+def batch_of(work, *texts):
+    request = Request(len(texts), time.monotonic())
+    features = [work.classifier.featurize(text) for text in texts]
+    items = [Item(request, number, one, one.shape, one.shape[0][1]) for number, one in enumerate(features)]
+    return Batch(work, Priority.INTERACTIVE, items, Spread())
+
+
+async def raised(lane, batch):
+    (error,) = await asyncio.gather(lane.execute(batch), return_exceptions=True)
+    return error
+
+
+async def rows_are_those_of_this_process(process, lane):
+    classifier = tiny()
+    here = DeviceLane(torch.device("cpu"), 2)
+    texts = ["a good day", "bad", "so so la la"]
+    wanted = await here.execute(batch_of(ServedModel("it", classifier, classifier.label_set), *texts))
+    here.close()
+    work = await served(lane, classifier)
+    batch = batch_of(work, *texts)
+    started = time.monotonic()
+    assert await lane.execute(batch) == wanted
+    assert started <= batch.started <= time.monotonic()
+    assert 0 < batch.seconds < time.monotonic() - started
+    assert not process.busy_since
+    refused, answered = await lane.execute(batch_of(work, "NO_ANSWER", "fine"))
+    assert type(refused) is InvalidInstance
+    assert len(answered.scores) == 2
+
+
+async def errors_come_back_with_their_place(process, lane):
+    work = await served(lane, tiny())
+    error = await raised(lane, batch_of(work, "BREAK_ENCODE"))
+    assert type(error) is IndexError, error
+    assert error.args == ("told to break in encode",)
+    assert any(frame.startswith("tiny.py:") for frame in frames_of(error)), frames_of(error)
+    assert type(await raised(lane, batch_of(work, "BREAK_COLLATE"))) is ValueError
+    assert type(await raised(lane, batch_of(work, "OUT_OF_MEMORY", "two"))) is OutOfMemory
+    assert type(await raised(lane, batch_of(work, "LOSE_DEVICE"))) is DeviceLost
+    assert len(await lane.execute(batch_of(work, "fine"))) == 1
+
+
+class Odd(Exception):
+    def __init__(self):
+        super().__init__("odd")
+        self.never_pickled = lambda: None
+
+
+class OddClassifier(TinyClassifier):
+    def encode(self, batch):
+        raise Odd
+
+
+async def errors_that_cannot_travel_say_what_they_were(process, lane):
+    classifier = OddClassifier(["good", "bad"], multilabel=False, seed=0, batch_seconds=0, example="fine")
+    error = await raised(lane, batch_of(await served(lane, classifier), "fine"))
+    assert type(error) is RuntimeError
+    assert str(error) == "Odd: odd"
+
+
+async def a_killed_process_is_a_lost_device(process, lane):
+    told = []
+    process.on_lost = lambda: told.append(True)
+    work = await served(lane, tiny())
+    running = []
+    for word in ("SLOW", "fine", "FOREVER"):
+        running.append(asyncio.ensure_future(raised(lane, batch_of(work, word))))
+        await asyncio.sleep(0.1)
+    assert len(process.busy_since) == 3
+    assert 0.1 < lane.busy_s < 5
+    os.kill(process.pid, signal.SIGKILL)
+    assert {type(error) for error in await asyncio.gather(*running)} == {DeviceLost}
+    assert type(await raised(lane, batch_of(work, "fine"))) is DeviceLost
+    assert told == [True]
+
+
+async def what_nobody_waits_for_any_more_still_keeps_it_busy(process, lane):
+    work = await served(lane, tiny())
+    running = asyncio.ensure_future(lane.execute(batch_of(work, "SLOW")))
+    await asyncio.sleep(0.2)
+    running.cancel()
+    await asyncio.sleep(0.2)
+    assert 0.3 < lane.busy_s < 1
+    await asyncio.sleep(1)
+    assert not lane.busy_s
+
+
+async def what_cannot_be_handed_over_stays(process, lane):
+    classifier = tiny()
+    classifier.never_pickled = lambda: None
+    work = await served(lane, classifier)
+    assert not process.has(classifier)
+    assert len(await lane.execute(batch_of(work, "fine"))) == 1
+    assert isinstance(await lane.measure(work, classifier.featurize("fine"), 1), Spreading)
+
+
+async def it_measures(process, lane):
+    work = await served(lane, tiny())
+    spreading = await lane.measure(work, work.classifier.featurize("fine"), 1)
+    assert spreading.batches.keys() == {8, 64, 256}
+
+
+async def two_batches_run_side_by_side(process, lane):
+    works = [await served(lane, tiny(batch_seconds=0.5)) for _ in range(2)]
+    started = time.monotonic()
+    await asyncio.gather(*(lane.execute(batch_of(work, "fine")) for work in works))
+    assert time.monotonic() - started < 0.9
+
+
+class Watch:
+    def __init__(self):
+        self.stages = []
+
+    @contextmanager
+    def stage(self, name):
+        yield
+
+    def record(self, name, start_ns, end_ns, error=None):
+        assert start_ns <= end_ns
+        self.stages.append((name, error))
+
+
+async def stages_are_timed_where_asked(process, lane):
+    work = await served(lane, tiny())
+    watch = Watch()
+    TIMED.set(watch)
+    await lane.execute(batch_of(work, "fine"))
+    assert watch.stages == [("collate", None), ("encode", None), ("head", None)]
+    watch.stages.clear()
+    await raised(lane, batch_of(work, "BREAK_ENCODE"))
+    assert watch.stages == [("collate", None), ("encode", "IndexError")]
+
+
+MiB = 1 << 20
+
+
+async def nothing_is_kept_of_what_is_gone(process, lane):
+    """Weights of 128 MB, in memory once for as long as they are anybody's."""
+    before = host_memory(beside=process.pid)["allocated"]
+    for _ in range(6):
+        classifier = tiny()
+        classifier.embeddings = torch.randn(2_000_000, 16)
+        work = await served(lane, classifier)
+        await lane.execute(batch_of(work, "fine"))
+        assert host_memory(beside=process.pid)["allocated"] - before < 300 * MiB
+        del classifier, work
+        await asyncio.sleep(0.05)
+        await lane.execute(batch_of(await served(lane, tiny()), "fine"))  # what was forgotten is told by now
+    assert host_memory(beside=process.pid)["allocated"] - before < 100 * MiB

@@ -1,0 +1,20 @@
+"""The lane's own process, with a real classifier: scenes played where it can be forked."""
+
+import inspect
+
+import pytest
+
+from tests.service.forked import Piped
+from tests.unit.app import device_process_scenes as scenes
+
+SECONDS = 60
+SCENES = [
+    name
+    for name, one in vars(scenes).items()
+    if inspect.iscoroutinefunction(one) and list(inspect.signature(one).parameters) == ["process", "lane"]
+]
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_scene(scene):
+    assert Piped(scenes.play, scene).result(SECONDS).endswith(scenes.PLAYED)
