@@ -14,8 +14,9 @@ import pickle
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any, cast
 from weakref import WeakKeyDictionary, finalize
@@ -26,6 +27,7 @@ from app import batch as batches
 from app.device_worker import HEADER, Done, Failed, Forget, Keep, Measure, Run, run_worker, sent
 from app.errors import DeviceLost
 from app.handing_over import Handed, hand_over
+from app.served import OtherWork, ServedModel
 from app.spreading import Spreading
 from app.stages import TIMED
 from models.classifier import Classifier
@@ -51,7 +53,9 @@ class DeviceProcess:
         self._socket = ours
         self._files = files
         self._connection: asyncio.Task[_Connection] | None = None
-        self._numbers: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        self._numbers: WeakKeyDictionary[Classifier, int] = WeakKeyDictionary()
+        self._works_of: WeakKeyDictionary[ServedModel, dict[tuple[Any, ...], int]] = WeakKeyDictionary()
+        """The numbers of a served model's works by their keys: new ones are made for every explanation."""
         self._count = count()
         self._closed = False
         self._jobs: dict[int, tuple[asyncio.Future[Done | Failed], float]] = {}
@@ -60,11 +64,12 @@ class DeviceProcess:
         """Its works run there from now on; False where it cannot be handed over. Raises DeviceLost."""
         connection = await self._connected()
         try:
-            handed = await asyncio.to_thread(hand_over, classifier, lambda one: None)
+            handed = await asyncio.to_thread(hand_over, classifier, lambda part: None)
         except (pickle.PicklingError, AttributeError, TypeError, RuntimeError) as error:
             log.warning("classifier kept in this process", error=type(error).__name__, reason=str(error))
             return False
-        self._hand(connection, classifier, handed)
+        number = self._numbers[classifier] = self._keep(connection, handed)
+        finalize(classifier, self._forget, [number])
         return True
 
     def has(self, classifier: Classifier) -> bool:
@@ -95,32 +100,43 @@ class DeviceProcess:
 
     async def _ask(self, work: Any, message: Callable[[int, int], Run | Measure]) -> Done | Failed:
         connection = await self._connected()
-        if work not in self._numbers:
-            self._hand(connection, work, hand_over(work, self._number_of_classifier))
+        number = self._number(connection, work)
         job, answer = next(self._count), asyncio.get_running_loop().create_future()
-        connection.write(message(job, self._numbers[work]))
+        connection.write(message(job, number))
         self._jobs[job] = answer, time.monotonic()  # until it is answered, whoever still waits for it
         told: Done | Failed = await answer
         return told
 
-    def _number_of_classifier(self, one: Any) -> int | None:
-        return self._numbers.get(one) if isinstance(one, Classifier) else None
+    def _number(self, connection: _Connection, work: Any) -> int:
+        """What the work is called there. It is kept for as long as the served model that it is of."""
+        served, key = (work.served, work.key) if isinstance(work, OtherWork) else (work, ())
+        if served not in self._works_of:
+            works = self._works_of[served] = {}
+            finalize(served, self._forget, works.values())
+        works = self._works_of[served]
+        if key not in works:
+            works[key] = self._keep(connection, hand_over(work, partial(self._number_of_part, connection, work)))
+        return works[key]
 
-    def _hand(self, connection: _Connection, one: Any, handed: Handed) -> None:
-        """It is kept there for as long as it is here."""
-        number = self._numbers[one] = next(self._count)
-        try:
-            connection.write(Keep(number, handed.pickled, handed.places))
+    def _number_of_part(self, connection: _Connection, work: Any, part: Any) -> int | None:
+        """Of what others share, and is handed over by itself."""
+        if isinstance(part, Classifier):
+            return self._numbers[part]
+        return self._number(connection, part) if isinstance(part, ServedModel) and part is not work else None
+
+    def _keep(self, connection: _Connection, handed: Handed) -> int:
+        number = next(self._count)
+        connection.write(Keep(number, handed.pickled, handed.places, handed.file is not None))
+        if handed.file is not None:
             socket.send_fds(self._files, [b"."], [handed.file])
-        finally:
             os.close(handed.file)
-        finalize(one, self._forget, number)
+        return number
 
-    def _forget(self, number: int) -> None:
+    def _forget(self, numbers: Iterable[int]) -> None:
         if self._connection and self._connection.done() and not self._closed:
             loop = self._connection.get_loop()
             with suppress(RuntimeError):  # the loop has ended, and the other process with it
-                loop.call_soon_threadsafe(self._connection.result().write, Forget(number))
+                loop.call_soon_threadsafe(self._connection.result().write, Forget(tuple(numbers)))
 
     async def _connected(self) -> _Connection:
         if self._closed:

@@ -1,7 +1,7 @@
 """The process that has the device: reads works and batches from a socket, runs them in its lane, writes rows back.
 
     Keep(number, ...)           an object, and by a second socket the file with its weights  ─► kept by its number
-    Forget(number)
+    Forget(numbers)
     Run(job, number, ...)       ─► the lane                       ─► Done(job, rows) or Failed(job, error)
     Measure(job, number, ...)   ─► the lane, trial by trial       ─► the same
 
@@ -47,10 +47,11 @@ class Keep(NamedTuple):
     number: int
     pickled: bytes
     places: Sequence[Place]
+    has_file: bool
 
 
 class Forget(NamedTuple):
-    number: int
+    numbers: Sequence[int]
 
 
 class Run(NamedTuple):
@@ -182,10 +183,11 @@ class Worker:
         with self._reading:
             while message := self._next():
                 match message:
-                    case Keep(number, pickled, places):
-                        self._keep(number, pickled, places)
-                    case Forget(number):
-                        self._kept.pop(number, None)
+                    case Keep():
+                        self._keep(message)
+                    case Forget(numbers):
+                        for number in numbers:
+                            self._kept.pop(number, None)
                     case Run():
                         return partial(self._run, self._kept[message.number], message)
                     case Measure():
@@ -208,12 +210,13 @@ class Worker:
             rest = rest[count:]
         return data
 
-    def _keep(self, number: int, pickled: bytes, places: Sequence[Place]) -> None:
-        _, (file,), _, _ = socket.recv_fds(self._files, 1, 1)
+    def _keep(self, asked: Keep) -> None:
+        file = socket.recv_fds(self._files, 1, 1)[1][0] if asked.has_file else None
         try:
-            self._kept[number] = take_over(pickled, places, file, self._kept.__getitem__)
+            self._kept[asked.number] = take_over(asked.pickled, asked.places, file, self._kept.__getitem__)
         finally:
-            os.close(file)
+            if file is not None:
+                os.close(file)
 
     def _run(self, work: DeviceWork, asked: Run) -> None:
         batch = _Batch(work, asked.payloads, asked.spread)

@@ -22,7 +22,7 @@ from app.spreading import ONE_THREAD, Spread, Spreading
 from models.classifier import Batch, Features, padded_tokens
 from models.curve import FIRST_LEVEL, LEVELS, Curve, curved_ends, curves, gradients_along
 from models.errors import InvalidInstance
-from models.explain import Ends, Method, Path, Probe, ends, gradients, path
+from models.explain import Ends, Method, Path, Probe, columns_of, ends, gradients, path, probes_of
 from models.explainable import Explainable
 from models.explanations import explainable_by
 
@@ -32,6 +32,13 @@ class Probing(NamedTuple):
 
     target: int
     probes: Sequence[Probe]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _probing, (self.target, columns_of(self.probes))
+
+
+def _probing(target: int, columns: tuple[tuple[Any, ...], ...]) -> Probing:
+    return Probing(target, probes_of(columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,10 @@ class SlicedWork(OtherWork):
     baseline: str
     pace: Pace
     gate: SliceGate
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return (*super().key, self.method.name, self.baseline)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The process that has the device runs it; what there is to learn of that is learnt here."""
@@ -171,6 +182,10 @@ class LookWork(SlicedWork):
     """The points that a curve, `wanted`, lacks to `level`."""
 
     level: int
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return (*super().key, self.level)
 
     def __reduce__(self) -> tuple[Any, ...]:
         kind, arguments = super().__reduce__()

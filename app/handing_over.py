@@ -46,8 +46,8 @@ class Place(NamedTuple):
     stride: tuple[int, ...]
     parameter: bool
 
-    def tensor(self, memory: mmap.mmap) -> Tensor:
-        if not self.bytes:
+    def tensor(self, memory: mmap.mmap | None) -> Tensor:
+        if memory is None or not self.bytes:
             return torch.empty(self.shape, dtype=self.dtype)
         count = self.bytes // self.dtype.itemsize
         storage = torch.frombuffer(memory, dtype=self.dtype, count=count, offset=self.begin)
@@ -55,11 +55,12 @@ class Place(NamedTuple):
 
 
 class Handed(NamedTuple):
-    """An object without its tensors, and where those lie in a file that has no name but a descriptor."""
+    """An object without its tensors, and where those lie in a file that has no name but a descriptor; None where there
+    are none."""
 
     pickled: bytes
     places: Sequence[Place]
-    file: int
+    file: int | None
 
 
 def hand_over(one: Any, number_of: Callable[[Any], int | None]) -> Handed:
@@ -71,8 +72,10 @@ def hand_over(one: Any, number_of: Callable[[Any], int | None]) -> Handed:
     pickler = _Pickler(written, number_of)
     pickler.dump(one)
     places, size = _places(pickler.tensors)
+    if not size:
+        return Handed(written.getvalue(), places, None)
     file = os.memfd_create("weights")
-    os.ftruncate(file, max(1, size))
+    os.ftruncate(file, size)
     memory = mmap.mmap(file, 0)
     for tensor, place in zip(pickler.tensors, places, strict=True):
         if place.bytes:
@@ -81,9 +84,9 @@ def hand_over(one: Any, number_of: Callable[[Any], int | None]) -> Handed:
     return Handed(written.getvalue(), places, file)
 
 
-def take_over(pickled: bytes, places: Sequence[Place], file: int, numbered: Callable[[int], Any]) -> Any:
+def take_over(pickled: bytes, places: Sequence[Place], file: int | None, numbered: Callable[[int], Any]) -> Any:
     """What was handed over; `numbered` gives what was before."""
-    memory = mmap.mmap(file, 0)
+    memory = mmap.mmap(file, 0) if file is not None else None
     tensors = [place.tensor(memory) for place in places]
     shared = [
         nn.Parameter(tensor, requires_grad=False) if place.parameter else tensor

@@ -70,6 +70,11 @@ class OtherWork:
     served: ServedModel
 
     @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells it from the other works of its served model; those of one key do the same."""
+        return (type(self),)
+
+    @property
     def name(self) -> str:
         return self.served.name
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy
 import torch
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.classifier import Batch
-from models.explain import NOTHING, Ends, Method, Path, Probe, attributed, ends_of, objective_of
+from models.explain import NOTHING, Ends, Method, Path, Probe, attributed, columns_of, ends_of, objective_of, probes_of
 from models.explainable import Embedded, Explainable, rows
 from models.line import Line
 
@@ -136,6 +137,13 @@ class Stretch:
     probes: tuple[Probe, ...]
     first: int
     last: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _stretch, (self.curve, self.target, columns_of(self.probes), self.first, self.last)
+
+
+def _stretch(curve: Curve, target: int, columns: tuple[tuple[Any, ...], ...], first: int, last: int) -> Stretch:
+    return Stretch(curve, target, probes_of(columns), first, last)
 
 
 def gradients_along(

@@ -37,8 +37,7 @@ Objective = Literal["score", "logit", "loss"]
 Norm = Literal["none", "l1", "l2"]
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """Where to look: `alpha` of the way from the baseline to the embeddings, with noise of `sample` where it is given,
     or with the token at `place` (input, text, token) taken out. What is found counts `weight` times."""
 
@@ -47,9 +46,15 @@ class Probe:
     sample: int | None = None
     place: tuple[int, ...] | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """In one step: a slice that goes to another process has many."""
-        return Probe, (self.alpha, self.weight, self.sample, self.place)
+
+def columns_of(probes: Sequence[Probe]) -> tuple[tuple[Any, ...], ...]:
+    """The probes, turned: what takes a tenth of the time to pickle."""
+    return tuple(zip(*probes, strict=True))
+
+
+@lru_cache(maxsize=256)
+def probes_of(columns: tuple[tuple[Any, ...], ...]) -> tuple[Probe, ...]:
+    return tuple(map(Probe._make, zip(*columns, strict=True)))
 
 
 @dataclass(frozen=True)

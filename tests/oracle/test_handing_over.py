@@ -56,7 +56,8 @@ class Elsewhere:
         try:
             return take_over(handed.pickled, handed.places, handed.file, lambda number: self.there)
         finally:
-            os.close(handed.file)
+            if handed.file is not None:
+                os.close(handed.file)
 
 
 def rows_of(classifier: Classifier, features: Sequence[Any]) -> list[Any]:

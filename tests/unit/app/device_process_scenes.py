@@ -1,11 +1,13 @@
 """What test_device_process.py looks at, each in a process that has no threads yet: the device process is a fork."""
 
 import asyncio
+import copy
 import os
 import signal
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 
@@ -13,12 +15,15 @@ from app.batch import Batch, Item, Priority, Request
 from app.device import DeviceLane
 from app.device_process import DeviceProcess
 from app.errors import DeviceLost, OutOfMemory
+from app.explain_work import ExplainWorks, Slice
 from app.logging import frames_of
 from app.memory import host_memory
 from app.served import ServedModel
+from app.slice_gate import SliceGate
 from app.spreading import Spread, Spreading
 from app.stages import TIMED
 from models.errors import InvalidInstance
+from models.explain import METHODS
 from tests.service.tiny import TinyClassifier
 
 PLAYED = "played to the end"
@@ -149,6 +154,31 @@ async def it_measures(process, lane):
     work = await served(lane, tiny())
     spreading = await lane.measure(work, work.classifier.featurize("fine"), 1)
     assert spreading.batches.keys() == {8, 64, 256}
+
+
+async def explanations_of_a_model_share_what_was_handed_over(process, lane):
+    """A work is made for each request, and is soon gone again."""
+    served_model = await served(lane, tiny())
+    work = ExplainWorks(SliceGate()).of(served_model, METHODS["saliency"], "zero").ends
+    first = await lane.execute(slices_of(work, "a good day"))
+    assert len(process._works_of[served_model]) == 2
+    work = ExplainWorks(SliceGate()).of(served_model, METHODS["saliency"], "zero").ends
+    assert await lane.execute(slices_of(work, "a good day")) == first
+    assert len(process._works_of[served_model]) == 2
+    other = ExplainWorks(SliceGate()).of(served_model, METHODS["saliency"], "pad").ends
+    assert await lane.execute(slices_of(other, "a good day")) != first
+    head = copy.deepcopy(served_model.label_set.head)
+    head.requires_grad_(False).bias += 1.5 * torch.arange(2)
+    label_set = replace(served_model.label_set, head=head, version=2)
+    work = ExplainWorks(SliceGate()).of(replace(served_model, label_set=label_set), METHODS["saliency"], "zero").ends
+    assert await lane.execute(slices_of(work, "a good day")) != first
+
+
+def slices_of(work, text):
+    batch = batch_of(work, text)
+    for item in batch.items:
+        item.payload = Slice(item.payload, 1)
+    return batch
 
 
 async def two_batches_run_side_by_side(process, lane):

@@ -20,7 +20,8 @@ def handed(one, number_of=nothing, numbered=None):
     try:
         return take_over(parts.pickled, parts.places, parts.file, numbered)
     finally:
-        os.close(parts.file)
+        if parts.file is not None:
+            os.close(parts.file)
 
 
 def test_weights_are_the_same_memory():
@@ -58,6 +59,11 @@ def test_what_was_handed_over_before_goes_by_its_number():
     classifier = TinyClassifier(["good", "bad"], multilabel=False, seed=0, batch_seconds=0, example="fine")
     there = handed((classifier, "more"), lambda one: 3 if one is classifier else None, {3: "that one"}.__getitem__)
     assert there == ("that one", "more")
+
+
+def test_what_has_no_tensors_has_no_file():
+    assert hand_over({"a": [1, 2]}, nothing).file is None
+    assert handed({"a": [1, 2], "none": torch.empty(0, 3)})["none"].shape == (0, 3)
 
 
 def test_what_cannot_be_pickled_is_said():
