@@ -8,6 +8,7 @@
 * A free core of the lane takes a batch at once: batches grow because the lane is busy, not because anything waits.
   What finds several cores free is divided among them. A GPU is a lane of one core.
   While all are busy, one more batch is handed over to be collated, but only a full one: others still grow.
+  Where the event loop takes a core, that one is not free, and a batch as large as what runs is full enough.
   For those who were answered a moment ago it waits a moment: app/echo.py.
 * Who goes together: app/selection.py. How many batches of a work had better run side by side: its spreading
   (app/cores.py measures it).

@@ -26,7 +26,7 @@ _Done = tuple[list[list[Outcome] | Exception], float]
 GROUP_ITEMS = 64
 """Instances that a worker takes in one go; a request of more goes alone, so that others need not wait for it."""
 HAND_OVER_S = 0.001
-"""What it costs to have a worker do it and to be told, on a busy machine."""
+"""What it costs to have a worker do it, on a busy machine: to be told, and the interpreter handed to and fro."""
 TIMED_CHARS = 20
 SLOWEST_WEIGHT = 0.9
 """A slow group is believed at once, faster ones after it little by little."""
