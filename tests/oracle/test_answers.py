@@ -13,20 +13,10 @@ import torch
 from models.classifier import Classifier, Features, probabilities
 from models.errors import InvalidInstance
 from models.transformer_tokenizer import WordPieces
-from tests.oracle.oracles import ORACLES, Oracle
+from tests.oracle.oracles import Oracle
 
 PROBABILITY = 1e-5
 LOGIT = 1e-4
-
-
-@pytest.fixture(scope="module", params=ORACLES.values(), ids=ORACLES.keys())
-def oracle(request: pytest.FixtureRequest) -> Oracle:
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def classifier(oracle: Oracle) -> Classifier:
-    return oracle.load()
 
 
 def answers(classifier: Classifier, features: Sequence[Features]) -> list[dict[str, tuple[float, float]]]:

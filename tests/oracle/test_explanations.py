@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import captum.attr
@@ -24,29 +24,12 @@ from models.classifier import Classifier, probabilities
 from models.explain import Probe, gauss_legendre, gradients, path
 from models.explainable import rows
 from models.explanations import explainable_by, method_for, methods_of
-from tests.oracle.oracles import ORACLES, Oracle
+from tests.oracle.oracles import Oracle
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ATTRIBUTION = 1e-4
 CAPTUM = 1e-5
-
-
-@pytest.fixture(scope="module", params=ORACLES.values(), ids=ORACLES.keys())
-def oracle(request: pytest.FixtureRequest) -> Oracle:
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def classifier(oracle: Oracle) -> Classifier:
-    return oracle.load()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Archives this small only lose by more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 async def at_once(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:

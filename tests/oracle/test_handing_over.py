@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import torch
 
 from app.batch import Shape
 from app.handing_over import dumped, hand_over, take_over
 from app.served import ServedModel
 from models.classifier import Classifier
 from models.explanations import methods_of
-from tests.oracle.oracles import ORACLES, Oracle
+from tests.oracle.oracles import Oracle
 from tests.oracle.test_explanations import at_once, explained, with_words
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 INSTANCES = 3
-
-
-@pytest.fixture(scope="module", params=ORACLES.values(), ids=ORACLES.keys())
-def oracle(request: pytest.FixtureRequest) -> Oracle:
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def classifier(oracle: Oracle) -> Classifier:
-    return oracle.load()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Elsewhere:
