@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     device_process: bool = Field(
         True,
         description="Run the models in a process of their own, beside the one that speaks HTTP: on a CPU of two cores "
-        "or more, where small models answer about 1.5 times as many requests.",
+        "or more, where small models answer 1.1 to 1.6 times as many requests.",
     )
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
