@@ -40,7 +40,6 @@ log = structlog.get_logger(__name__)
 
 HEADER = struct.Struct("=Q")
 """Before each message: how many bytes it has."""
-EXIT_FAILED = 70
 
 
 class Keep(NamedTuple):
@@ -262,4 +261,4 @@ def run_worker(messages: socket.socket, files: socket.socket, cores: int) -> NoR
 def _fail() -> NoReturn:
     log.exception("device process failed")
     sys.stdout.flush()
-    os._exit(EXIT_FAILED)
+    os._exit(1)

@@ -14,10 +14,10 @@ class LoopLoad:
 
     def cores_taken(self) -> int:
         """0, or 1 where it has been busy more than it has not."""
-        now, worked = time.monotonic(), time.thread_time()
+        now = time.monotonic()
         passed = now - self._asked
         if passed >= AT_LEAST_S:
-            weight = min(1.0, passed / REMEMBERED_S)
+            worked, weight = time.thread_time(), min(1.0, passed / REMEMBERED_S)
             self._share += weight * ((worked - self._worked) / passed - self._share)
             self._asked, self._worked = now, worked
         return round(self._share)
