@@ -45,7 +45,7 @@ class DeviceWork(batches.Work, Protocol):
     def run(self, batch: Batch) -> Sequence[Any]:
         """One row for each payload. Runs on the device's thread, with the batch on the device."""
 
-    def ran(self, batch: batches.Batch) -> None:
+    def ran(self, payloads: Sequence[Any], seconds: float) -> None:
         """Is told of each batch of it that has run, by the event loop."""
 
 
@@ -100,12 +100,12 @@ class DeviceLane:
         if self._process is None or not await self._process.take(classifier):
             await self.call(classifier.to, self.device)
 
-    async def execute(self, batch: batches.Batch) -> Sequence[Any]:
+    async def execute(self, batch: Runs) -> Sequence[Any]:
         """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised."""
         process = self._elsewhere(batch.work)
         rows = await (process.execute(batch) if process else asyncio.wrap_future(self.submit(batch)))
         if batch.seconds:
-            batch.work.ran(batch)  # type: ignore[attr-defined]  # as in `submit`
+            batch.work.ran(batch.payloads, batch.seconds)
         return rows
 
     def submit(self, batch: Runs) -> Future[Sequence[Any]]:
@@ -140,9 +140,9 @@ class DeviceLane:
             spreading: Spreading = end.value
             return spreading
 
-    def _elsewhere(self, work: batches.Work) -> DeviceProcess | None:
+    def _elsewhere(self, work: DeviceWork) -> DeviceProcess | None:
         """The process that runs the work; None where it is this one."""
-        if self._process and self._process.has(work.classifier):  # type: ignore[attr-defined]  # as in _run
+        if self._process and self._process.has(work.classifier):
             return self._process
         return None
 

@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary, finalize
 
 import structlog
 
-from app import batch as batches
+from app.device import DeviceWork, Runs
 from app.device_worker import HEADER, Done, Failed, Forget, Keep, Measure, Run, run_worker, sent
 from app.errors import DeviceLost
 from app.handing_over import Handed, hand_over
@@ -75,7 +75,7 @@ class DeviceProcess:
     def has(self, classifier: Classifier) -> bool:
         return classifier in self._numbers
 
-    async def execute(self, batch: batches.Batch) -> Sequence[Any]:
+    async def execute(self, batch: Runs) -> Sequence[Any]:
         """Rows of the batch, whose classifier is there. Raises DeviceLost, and what the lane there raises."""
         timed = TIMED.get()
         told = await self._ask(
@@ -91,14 +91,14 @@ class DeviceProcess:
         rows: Sequence[Any] = told.value
         return rows
 
-    async def measure(self, work: Any, payload: Any, tokens: int) -> Spreading:
+    async def measure(self, work: DeviceWork, payload: Any, tokens: int) -> Spreading:
         told = await self._ask(work, lambda job, number: Measure(job, number, payload, tokens))
         if isinstance(told, Failed):
             raise told.error
         spreading: Spreading = told.value
         return spreading
 
-    async def _ask(self, work: Any, message: Callable[[int, int], Run | Measure]) -> Done | Failed:
+    async def _ask(self, work: DeviceWork, message: Callable[[int, int], Run | Measure]) -> Done | Failed:
         connection = await self._connected()
         number = self._number(connection, work)
         job, answer = next(self._count), asyncio.get_running_loop().create_future()

@@ -6,14 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Lock
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import torch
 from torch import Tensor
 
-from app import batch as batches
 from app.batch import Shape
 from app.cost import BatchCost
 from app.served import NO_ANSWER, OtherWork, ServedModel
@@ -58,18 +56,16 @@ class Slice:
 
 @dataclass
 class Pace:
-    """How long a token of a slice takes, learnt from the slices that ran. Any thread may tell."""
+    """How long a token of a slice takes, learnt from the slices that ran."""
 
     _cost: BatchCost = field(default_factory=BatchCost)
-    _lock: Lock = field(default_factory=Lock)
 
     @property
     def seconds_per_token(self) -> float:
         return max(LEAST_PACE, self._cost.seconds_per_token or FIRST_PACE)
 
     def observe(self, tokens: int, seconds: float) -> None:
-        with self._lock:
-            self._cost.observe(tokens, seconds)
+        self._cost.observe(tokens, seconds)
 
 
 FIRST_PACE, LEAST_PACE = 5e-6, 1e-7
@@ -122,10 +118,9 @@ class SlicedWork(OtherWork):
         features = Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens)
         return batch.tensors["slices"], features, path(self.explainable, features, self.baseline)
 
-    def _learn(self, batch: batches.Batch) -> None:
-        slices: Sequence[Slice] = batch.payloads
+    def _learn(self, slices: Sequence[Slice], seconds: float) -> None:
         tokens = padded_tokens([one.features.shape for one in slices]) // len(slices)
-        self.pace.observe(tokens * sum(one.copies for one in slices), batch.seconds)
+        self.pace.observe(tokens * sum(one.copies for one in slices), seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +154,8 @@ class ExplainWork(SlicedWork):
         head, probes, targets = self.served.label_set.head, [one.probes for one in asked], [one.target for one in asked]
         return gradients(self.method, self.explainable, head, features, along, probes, targets)
 
-    def ran(self, batch: batches.Batch) -> None:
-        self._learn(batch)
+    def ran(self, payloads: Sequence[Any], seconds: float) -> None:
+        self._learn(payloads, seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,8 +168,8 @@ class AlongWork(SlicedWork):
         head = self.served.label_set.head
         return gradients_along(self.method, self.explainable, head, features, along, stretches)
 
-    def ran(self, batch: batches.Batch) -> None:
-        self._learn(batch)
+    def ran(self, payloads: Sequence[Any], seconds: float) -> None:
+        self._learn(payloads, seconds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from app import batch as batches
 from app.answers import Row
 from app.spreading import Spreading
 from app.stages import stage
@@ -54,7 +53,7 @@ class ServedModel:
             logits = self.label_set.head(vectors)  # (batch, num_labels)
             return list(map(_row, scores_and_logits(logits, self.classifier.multilabel).tolist()))
 
-    def ran(self, batch: batches.Batch) -> None:
+    def ran(self, payloads: Sequence[Any], seconds: float) -> None:
         """Nothing is learnt from it here."""
 
 
@@ -101,5 +100,5 @@ class OtherWork:
     def collate(self, payloads: Sequence[Any]) -> Batch:
         return self.served.collate(payloads)
 
-    def ran(self, batch: batches.Batch) -> None:
+    def ran(self, payloads: Sequence[Any], seconds: float) -> None:
         """Nothing is learnt from it here."""

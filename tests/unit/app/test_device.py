@@ -49,8 +49,8 @@ class Recording:
         self.ran_on.append((torch.get_num_threads(), threading.get_ident()))
         return batch.payloads
 
-    def ran(self, batch):
-        self.events.append(("ran", batch.payloads[0]))
+    def ran(self, payloads, seconds):
+        self.events.append(("ran", payloads[0]))
 
 
 @dataclass
