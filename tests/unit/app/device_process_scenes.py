@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -228,3 +229,9 @@ async def nothing_is_kept_of_what_is_gone(process, lane):
         await asyncio.sleep(0.05)
         await lane.execute(batch_of(await served(lane, tiny()), "fine"))  # what was forgotten is told by now
     assert host_memory(beside=process.pid)["allocated"] - before < 100 * MiB
+    assert max(map(mapped, ("self", process.pid))) <= 4
+
+
+def mapped(pid):
+    """How many files of weights a process still maps; what it has not touched of them is not resident."""
+    return Path(f"/proc/{pid}/maps").read_text().count("memfd:weights")
