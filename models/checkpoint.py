@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, BertConfig, PretrainedConfig
+from transformers import AutoConfig, AutoModelForSequenceClassification, BertConfig, PretrainedConfig
 
 from models import hub
 from models.archive import Archive
@@ -25,8 +25,7 @@ from models.classifier import Batch, Classifier, Features, InputSchema, Instance
 from models.config_policy import parse_config
 from models.errors import InvalidInstance, UnsupportedArchive
 from models.indexers import mask_of, pad
-from models.transformer_tokenizer import encoding_of
-from models.vocabulary import whole_words
+from models.pair_tokenizer import PairTokenizer
 from models.weights import load_weights
 
 NAMES = ("text", "text_pair")
@@ -119,42 +118,6 @@ class Headless(nn.Module):
         return vectors
 
 
-class PairTokenizer:
-    """One text or a pair -> word pieces with special tokens, cut longest first as transformers does.
-
-    The truncation is set once: the Rust tokenizer is then safe from any thread.
-    """
-
-    def __init__(self, folder: Path, config: PretrainedConfig) -> None:
-        # Without the configuration transformers guesses the kind of tokenizer from the folder's name.
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, config=config, local_files_only=True, trust_remote_code=False, use_fast=True
-        )
-        if not tokenizer.is_fast:
-            raise ValueError("its tokenizer has no fast version; save it with its tokenizer.json")
-        self.padding_id: int = tokenizer.pad_token_id or 0
-        self.gives_types = "token_type_ids" in tokenizer.model_input_names
-        limit = min(tokenizer.model_max_length, hub.positions_of(config) or tokenizer.model_max_length)
-        self._rust = tokenizer._tokenizer
-        self._rust.no_padding()
-        if limit < UNLIMITED:
-            self._rust.enable_truncation(limit, direction=tokenizer.truncation_side)
-        else:
-            self._rust.no_truncation()
-
-    def words(self) -> list[str]:
-        """The pieces that are whole words, by id."""
-        return whole_words(self._rust.get_vocab())
-
-    def tokenize(self, text: str, pair: str | None) -> Any:
-        """A tokenizers.Encoding."""
-        return encoding_of(self._rust, text, pair)
-
-
-UNLIMITED = 1_000_000
-"""transformers writes a huge number where a tokenizer has no limit."""
-
-
 class CheckpointClassifier(Classifier):
     """Takes `text`, and `text_pair` for models that compare two texts."""
 
@@ -163,7 +126,7 @@ class CheckpointClassifier(Classifier):
     def __init__(
         self, config: PretrainedConfig, tokenizer: PairTokenizer, model: nn.Module, label_set: LabelSet
     ) -> None:
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self.model = model.eval().requires_grad_(False)
         self.label_set = LabelSet(label_set.labels, label_set.head.eval().requires_grad_(False))
         self.multilabel = config.problem_type == "multi_label_classification"
@@ -186,14 +149,13 @@ class CheckpointClassifier(Classifier):
         return torch.allclose(alone, padded, atol=PADDING_TOLERANCE)
 
     def featurize(self, instance: Instance) -> Features:
-        text, pair = _texts(instance)
-        encoding = self._tokenizer.tokenize(text, pair)
+        text, pair = texts_of(instance)
+        pieces = self.tokenizer.tokenize(text, pair)
         truncated = tuple(name for name, value in zip(NAMES, (text, pair), strict=True) if value is not None)
         return Features(
-            {"input_ids": encoding.ids, "token_type_ids": encoding.type_ids},
-            shape=((1, len(encoding.ids)),),
-            truncated=truncated if encoding.overflowing else (),
-            reading=encoding,
+            {"input_ids": pieces.ids, "token_type_ids": pieces.type_ids},
+            shape=((1, len(pieces.ids)),),
+            truncated=truncated if pieces.cut else (),
         )
 
     def collate(self, features: Sequence[Features]) -> Batch:
@@ -201,7 +163,7 @@ class CheckpointClassifier(Classifier):
         lengths = list(map(len, ids))
         width = max(lengths)
         tensors = {
-            "input_ids": pad(ids, width, self._tokenizer.padding_id),
+            "input_ids": pad(ids, width, self.tokenizer.padding_id),
             "attention_mask": mask_of(lengths, width, dtype=int),
         }
         if self._with_types:
@@ -215,7 +177,7 @@ class CheckpointClassifier(Classifier):
         return vectors
 
     def words(self) -> Sequence[str]:
-        return self._tokenizer.words()
+        return self.tokenizer.words()
 
     def to(self, device: torch.device) -> None:
         self.model.to(device)
@@ -242,7 +204,8 @@ def _schema() -> InputSchema:
     return InputSchema(NAMES, schema, {"text": "A table for two on Friday, please."}, text_input="text")
 
 
-def _texts(instance: Instance) -> tuple[str, str | None]:
+def texts_of(instance: Instance) -> tuple[str, str | None]:
+    """The text and its pair. Raises InvalidInstance."""
     if isinstance(instance, str):
         return instance, None
     if not isinstance(instance, Mapping):

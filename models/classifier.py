@@ -45,8 +45,6 @@ class Features:
     """The inputs that were cut to a length limit of the archive."""
     warnings: tuple[str, ...] = ()
     """What the caller should know about how the instance was read."""
-    reading: Any = None
-    """What tells later which token stands where; private, too."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Features, (self.inputs, self.shape)  # what encoding needs, wherever it is done

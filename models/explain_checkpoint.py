@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
-from models.checkpoint import NAMES, CheckpointClassifier
+from models.checkpoint import NAMES, CheckpointClassifier, texts_of
 from models.classifier import Batch, Features, Instance
 from models.embedding_lookup import EmbeddingLookup
 from models.explain_archive import blank_pieces, mask_piece
@@ -34,8 +34,8 @@ class ExplainableCheckpoint(Explainable):
         embeddings: Any = model.bert.get_input_embeddings() if hasattr(model, "bert") else model.get_input_embeddings()
         self._table: Tensor = embeddings.weight
         self.smooth = model.config.model_type in SMOOTH_FAMILIES and smooth_transformer(model.config)
-        tokenizer = classifier._tokenizer
-        self._blank_ids = {"pad": tokenizer.padding_id, "mask": mask_piece(tokenizer._rust)}
+        self._tokenizer = tokenizer = classifier.tokenizer
+        self._blank_ids = {"pad": tokenizer.padding_id, "mask": mask_piece(tokenizer.rust)}
         self.baselines = ("pad", "zero", *(["mask"] if self._blank_ids["mask"] is not None else []))
 
     def embed(self, batch: Batch) -> Embedded:
@@ -49,7 +49,7 @@ class ExplainableCheckpoint(Explainable):
         return blank_pieces(self._table, embedded, self._blank_ids.get(baseline))
 
     def tokenization(self, instance: Instance, features: Features) -> Tokenization:
-        encoding = features.reading
+        encoding = self._tokenizer.encoding(*texts_of(instance))
         named = {"text": instance} if isinstance(instance, str) else instance
         tokens = []
         pieces = zip(encoding.tokens, encoding.sequence_ids, encoding.offsets, strict=True)
