@@ -239,7 +239,9 @@ class Batcher:
         return max(echo, queue.oldest.request.arrived + self.limits.wait_s - _now())
 
     def _echo(self, work: Work) -> Echo:
-        return self._echoes.setdefault(work, Echo())
+        if work not in self._echoes:
+            self._echoes[work] = Echo()
+        return self._echoes[work]
 
     # Out
 

@@ -21,7 +21,7 @@ from app.body_limit import BodyLimit
 from app.catalog import Load
 from app.compat.routes import add_compat
 from app.device_process import DeviceProcess
-from app.hot_routes import HotRoutes
+from app.hot_routes import HotRoutes, Layered
 from app.middleware import RequestContext, RequireKey
 from app.problems import add_problem_handlers
 from app.service import Service
@@ -34,7 +34,7 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 
 def create_app(
     settings: Settings | None = None, *, load: Load | None = None, process: DeviceProcess | None = None
-) -> FastAPI:
+) -> Layered:
     """`load` opens an archive; models.loading.load_classifier where it is not given. `process` is the lane's."""
     service = Service(settings or Settings(), load, process)
 
@@ -44,7 +44,7 @@ def create_app(
         yield
         await service.close()
 
-    app = FastAPI(title="Vitrine", version="0.1.0", description=DESCRIPTION, lifespan=lifespan, telemetry=NO_TELEMETRY)
+    app = Layered(title="Vitrine", version="0.1.0", description=DESCRIPTION, lifespan=lifespan, telemetry=NO_TELEMETRY)
     app.state.service = service
     hot = [PredictEndpoint(service), ExplainEndpoint(service)]
     app.router.routes.extend(Route(one.path, one, methods=["POST"], name=one.verb) for one in hot)
@@ -57,13 +57,13 @@ def create_app(
     add_compat(app, service)
     if not service.settings.probe_port:
         app.include_router(health_router(service))
-    app.add_middleware(HotRoutes, endpoints={one.verb: one for one in hot})
+    app.add_layer(HotRoutes, endpoints={one.verb: one for one in hot})
     if service.settings.require_key:
-        app.add_middleware(RequireKey, access=access)
-    app.add_middleware(BodyLimit, limit=service.settings.max_request_bytes, together=service.settings.max_bodies_bytes)
-    app.add_middleware(RequestContext, service=service)
+        app.add_layer(RequireKey, access=access)
+    app.add_layer(BodyLimit, limit=service.settings.max_request_bytes, together=service.settings.max_bodies_bytes)
+    app.add_layer(RequestContext, service=service)
     if service.tracing:
-        app.add_middleware(service.tracing.middleware)
+        app.add_layer(service.tracing.middleware)
     add_problem_handlers(app)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way FastAPI documents
     return app

@@ -42,6 +42,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.tallies = Tallies()
+        self._labelled = cache(lambda metric, *labels: metric.labels(*labels))
+        """A metric with its labels; prometheus_client checks them each time it is asked."""
         model, on = ("model",), self.registry
         ProcessCollector(registry=on)
         self.requests = Counter(
@@ -95,15 +97,21 @@ class Metrics:
         model = getattr(batch.work, "name", "")
         padded = batch.padded_tokens
         self.tallies[model].add_batch(report)
-        self.queue_seconds.labels(model).observe(report.queued_s)
-        self.forward_seconds.labels(model).observe(report.ran_s)
-        self.batch_items.labels(model).observe(len(batch.items))
-        self.batch_tokens.labels(model).observe(padded)
-        self.padding_ratio.labels(model).observe(padded / max(batch.real_tokens, 1))
+        self._labelled(self.queue_seconds, model).observe(report.queued_s)
+        self._labelled(self.forward_seconds, model).observe(report.ran_s)
+        self._labelled(self.batch_items, model).observe(len(batch.items))
+        self._labelled(self.batch_tokens, model).observe(padded)
+        self._labelled(self.padding_ratio, model).observe(padded / max(batch.real_tokens, 1))
 
     def observe_http(self, method: str, route: str, status: int, seconds: float) -> None:
-        self.http_requests.labels(method, route, status).inc()
-        self.http_seconds.labels(route).observe(seconds)
+        self._labelled(self.http_requests, method, route, status).inc()
+        self._labelled(self.http_seconds, route).observe(seconds)
+
+    def observe_featurizing(self, model: str, seconds: float) -> None:
+        self._labelled(self.featurize_seconds, model).observe(seconds)
+
+    def count_request(self, model: str, verb: str, outcome: str) -> None:
+        self._labelled(self.requests, model, verb, outcome).inc()
 
     def featurized(self, model: str) -> Total:
         """Requests of a model that were featurized."""

@@ -26,7 +26,7 @@ def recorded(metrics: Metrics, scope: Scope, model: str, verb: str) -> Iterator[
         outcome = OUTCOMES.get(status, "invalid" if status < 500 else "failed")
         raise
     finally:
-        metrics.requests.labels(model, verb, outcome).inc()
+        metrics.count_request(model, verb, outcome)
         said = scope.setdefault("vitrine.log", {})
         said.update(model=model, outcome=outcome)
         if verb == "predict":

@@ -55,7 +55,7 @@ async def featurize(
     started = time.perf_counter()
     with stage("featurize"):
         outcomes = await service.featurizer.featurize(served.classifier, instances, chars)
-    service.metrics.featurize_seconds.labels(served.name).observe(time.perf_counter() - started)
+    service.metrics.observe_featurizing(served.name, time.perf_counter() - started)
     refusals: list[Refusal] = []
     features: list[Features] = []
     for index, outcome in enumerate(outcomes):

@@ -64,7 +64,10 @@ class Queues:
 
     def add(self, priority: Priority, work: Work, items: Sequence[Item]) -> None:
         model = items[0].request.model
-        queue = self._queues[priority].setdefault(work, Queue(model))
+        queues = self._queues[priority]
+        if work not in queues:
+            queues[work] = Queue(model)
+        queue = queues[work]
         before = queue.tokens
         queue.add(items)
         self.items_of[model] += len(items)
