@@ -8,9 +8,10 @@ import io
 import logging
 import sys
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self
 
 import orjson
 import structlog
@@ -24,24 +25,26 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 def configure_logging(settings: Settings) -> None:
     """One format for the service's own lines and for those of its libraries."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    shared: list[structlog.types.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    shared: list[structlog.types.Processor]
     renderer: list[structlog.types.Processor]
+    processors: list[structlog.types.Processor]
     on_terminal = sys.stdout.isatty()
     if settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal):
-        renderer = [_TRACEBACKS, structlog.processors.JSONRenderer(_json)]
+        shared = [structlog.processors.add_log_level, _stamped]
+        renderer = [_decoded]
         lines = WrittenTogether(_buffered(sys.stdout.buffer))
         atexit.register(lines.write_now)
-        factory: Any = structlog.BytesLoggerFactory(cast(BinaryIO, lines))
+        factory: Any = lines.logger
+        processors = [*shared, _TRACEBACKS, _as_it_is]
     else:
+        shared = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
         renderer = [
             structlog.dev.ConsoleRenderer(colors=on_terminal, exception_formatter=structlog.dev.plain_traceback)
         ]
         factory = structlog.PrintLoggerFactory(sys.stdout)
+        processors = [*shared, *renderer]
     structlog.configure(
-        processors=[*shared, *renderer],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=factory,
         cache_logger_on_first_use=True,
@@ -55,20 +58,22 @@ def _buffered(file: BinaryIO) -> BinaryIO:
 
 
 class WrittenTogether:
-    """A file to which lines of one event loop are written together: a system call for each would take the loop longer
-    than the rest of a log line, because other threads take the interpreter meanwhile."""
+    """A logger of JSON lines. Those of one event loop are rendered and written together: a system call for each would
+    take the loop longer than the rest of a log line, because other threads take the interpreter meanwhile."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lock = Lock()
-        self._lines: list[bytes] = []
+        self._events: list[Any] = []
         self._due = False
 
-    def write(self, line: bytes) -> None:
-        with self._lock:
-            self._lines.append(line)
+    def logger(self, *_: Any) -> Self:
+        """What structlog's loggers write to."""
+        return self
 
-    def flush(self) -> None:
+    def msg(self, event: Any) -> None:
+        with self._lock:
+            self._events.append(event)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -84,10 +89,12 @@ class WrittenTogether:
 
     def write_now(self) -> None:
         with self._lock:
-            lines, self._lines = self._lines, []
-            if lines:  # at the end the file may be closed
-                self._file.write(b"".join(lines))
+            events, self._events = self._events, []
+            if events:  # at the end the file may be closed
+                self._file.write(b"".join(map(_line, events)))
                 self._file.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 FLUSH_S = 0.02
@@ -122,12 +129,11 @@ FRAMES = "frames_elsewhere"
 def _configure_libraries(
     shared: list[structlog.types.Processor], renderer: list[structlog.types.Processor], level: int
 ) -> None:
-    text = [_decoded if isinstance(step, structlog.processors.JSONRenderer) else step for step in renderer]
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_words, *text],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_words, *renderer],
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
@@ -143,9 +149,18 @@ def _without_words(logger: Any, name: str, event: structlog.types.EventDict) -> 
     return event
 
 
-def _json(event: Any, **_: Any) -> bytes:
-    return orjson.dumps(event, default=repr)
+def _stamped(logger: Any, name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    event["timestamp"] = datetime.now(UTC)
+    return event
+
+
+def _as_it_is(logger: Any, name: str, event: structlog.types.EventDict) -> tuple[tuple[Any], dict[str, Any]]:
+    return (event,), {}
+
+
+def _line(event: Any) -> bytes:
+    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
 
 
 def _decoded(logger: Any, name: str, event: structlog.types.EventDict) -> str:
-    return _json(event).decode()
+    return _line(event).decode().rstrip()

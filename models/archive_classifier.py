@@ -58,7 +58,7 @@ class ArchiveClassifier(Classifier):
         truncated = list(reading.truncated)
         for name, texts in reading.inputs.items():
             inputs[name] = [self._indexer.index(tokens) for tokens in texts]
-            longest = max(text.length for text in inputs[name])
+            longest = max([text.length for text in inputs[name]])
             self._check(name, inputs[name])
             if name not in truncated and any(text.cut for text in inputs[name]):
                 truncated.append(name)
@@ -68,8 +68,8 @@ class ArchiveClassifier(Classifier):
     def _check(self, name: str, texts: Sequence[IndexedText]) -> None:
         """Refuses what the original could not have encoded alone."""
         needs = self._requirements
-        words = max(text.words for text in texts)
-        if words < needs.words or max(text.vectors for text in texts) < needs.positions:
+        words = max([text.words for text in texts])
+        if words < needs.words or max([text.vectors for text in texts]) < needs.positions:
             least = max(needs.words, needs.positions)
             raise InvalidInstance(f"{name!r} has {words} tokens; this classifier needs at least {least}.", name)
         if len({self._indexer.width(key, texts) for key in needs.side_by_side}) > 1:
@@ -81,7 +81,7 @@ class ArchiveClassifier(Classifier):
         for key, characters in needs.characters.items():
             indexer = self._indexer.indexers[key]
             assert isinstance(indexer, Characters)
-            if max(indexer.longest_word(text.columns[key]) for text in texts) < characters:
+            if not any(indexer.has_word_of(characters, text.columns[key]) for text in texts):
                 reason = f"{name!r} has no word of {characters} characters or more, which this classifier needs."
                 raise InvalidInstance(reason, name)
 

@@ -21,8 +21,8 @@ from models.transformer_tokenizer import TransformerTokenizer
 
 Clippable = TypeVar("Clippable", str, list[str])
 
-MOST_KEYS = 1024
-"""That are remembered: records have the same few."""
+MOST_TEXTS = 4_096
+"""That are remembered: records have the same few keys, and many values in common."""
 
 
 class Clipper:
@@ -44,7 +44,7 @@ class Tokenizer(ABC):
         self.config = config
         self._version = version
         self._sentencizer = Sentencizer(version.spacy) if config.segment_sentences else None
-        self._remembered = Remembered(self._split, MOST_KEYS)
+        self._remembered = Remembered(self._split, MOST_TEXTS)
 
     @abstractmethod
     def _split(self, text: str) -> Tokens:
@@ -69,21 +69,15 @@ class Tokenizer(ABC):
         for key, value in record.items():
             sentences = self.tokenize_text(value_as_string(value), clip)
             if not exclude_record_keys:
-                key_tokens: Any = self._tokenize_key(key, clip)
+                key_tokens: Any = self.tokenize(key, clip)
                 sentences = [key_tokens + sentence for sentence in sentences]
             fields += sentences
         return fields
 
     def tokenize(self, text: str, clip: Clipper) -> Tokens:
         """The tokens of one sentence."""
-        return self._split(self._whole_or_cut(text, clip))
-
-    def _tokenize_key(self, key: str, clip: Clipper) -> Tokens:
-        """As any sentence, but remembered."""
-        return self._remembered(self._whole_or_cut(key, clip))
-
-    def _whole_or_cut(self, text: str, clip: Clipper) -> str:
-        return text if self._version.truncates_input else clip(text, self.config.max_length)
+        whole = text if self._version.truncates_input else clip(text, self.config.max_length)
+        return self._remembered(whole)
 
     def _sentences(self, sentencizer: Sentencizer, text: str, clip: Clipper) -> Iterator[str]:
         shorter, longer = self.config.min_sentence_length, self.config.max_sentence_length

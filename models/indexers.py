@@ -189,6 +189,12 @@ class Characters(Indexer):
     def length(self, columns: Columns) -> int:
         return len(columns["token_characters"])
 
+    def has_word_of(self, characters: int, columns: Columns) -> bool:
+        """Whether the longest word, padded, has so many characters at least."""
+        if self.min_characters >= characters:
+            return True
+        return any(len(spelled) >= characters for spelled in columns["token_characters"])
+
     def longest_word(self, columns: Columns) -> int:
         return max(self.min_characters, max(map(len, columns["token_characters"]), default=0))
 

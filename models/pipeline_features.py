@@ -19,7 +19,7 @@ Config = dict[str, Any]
 
 def build_feature_indexers(config: PipelineConfiguration, vocabulary: Vocabulary) -> dict[str, Indexer]:
     """The indexer of each feature, by the feature's name."""
-    configs = {name: _indexer(name, options, config) for name, options in config.features.items()}
+    configs = {name: indexer_config(name, options, config) for name, options in config.features.items()}
     return build_indexers({"token_indexers": configs}, vocabulary, {}, legacy=False)
 
 
@@ -29,7 +29,8 @@ def build_embedder(config: PipelineConfiguration, vocabulary: Vocabulary) -> Tex
     return TextFieldEmbedder.from_params(Params({"token_embedders": embedders}), vocab=vocabulary)
 
 
-def _indexer(name: str, options: Config, config: PipelineConfiguration) -> Config:
+def indexer_config(name: str, options: Config, config: PipelineConfiguration) -> Config:
+    """The feature as AllenNLP's configuration of a token indexer."""
     more: Config = options.get("indexer") or {}
     match name:
         case "word":

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from models.indexers import Columns, Indexer
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedText:
+class IndexedText(NamedTuple):
     """One tokenized text. `tokens` say what was read where; `columns` holds ids per indexer name."""
 
     tokens: Any
@@ -44,18 +42,19 @@ class TextIndexer:
     def index(self, tokens: Any) -> IndexedText:
         """Raises InvalidInstance for tokens that the model could not take."""
         columns: dict[str, Columns] = {}
-        length, words, cut = self.min_length, 0, False
+        lengths, vectors, cut = [self.min_length], [], False
         for name, indexer in self.indexers.items():
             columns[name] = column = indexer.index(tokens)
-            length = max(length, indexer.length(column))
-            words = max(words, indexer.vectors(column))
+            lengths.append(indexer.length(column))
+            vectors.append(indexer.vectors(column))
             cut = cut or column.get("cut", False)
-        return IndexedText(tokens, columns, length, words, max(words, self.min_length), cut)
+        words = max(vectors)
+        return IndexedText(tokens, columns, max(lengths), words, max(words, self.min_length), cut)
 
     def width(self, name: str, texts: Sequence[IndexedText]) -> int:
         """How many vectors one indexer gives for the longest of `texts`, padded to its own minimum."""
         indexer = self.indexers[name]
-        return max(indexer.min_length, *(indexer.vectors(text.columns[name]) for text in texts))
+        return max([indexer.min_length, *[indexer.vectors(text.columns[name]) for text in texts]])
 
     def stack(self, texts: Sequence[IndexedText]) -> dict[str, dict[str, Tensor]]:
         """Padded tensors (texts, width, ...), by indexer and tensor name; each indexer has its own width."""

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from benchmarks.targets import allennlp, bentoml, echo, fastapi, infinity, limit, litserve, mosec, ray, triton, vitrine
+from benchmarks.targets import (
+    allennlp,
+    bentoml,
+    echo,
+    fastapi,
+    infinity,
+    limit,
+    litserve,
+    mosec,
+    original,
+    ray,
+    triton,
+    vitrine,
+)
 from benchmarks.targets.target import Target
 
 TARGETS: dict[str, Target] = {
@@ -11,6 +24,7 @@ TARGETS: dict[str, Target] = {
         limit.TRANSFORMERS,
         limit.OWN,
         allennlp.TARGET,
+        original.TARGET,
         vitrine.TARGET,
         fastapi.PLAIN,
         fastapi.ASYNC,

@@ -74,8 +74,7 @@ class Counted(io.BytesIO):
 
 async def _write(lines: WrittenTogether, count: int, seconds: float) -> None:
     for number in range(count):
-        lines.write(b"%d\n" % number)
-        lines.flush()
+        lines.msg(number)
     await asyncio.sleep(seconds)
 
 
@@ -90,15 +89,13 @@ def test_lines_of_an_event_loop_that_ended_come_with_the_next() -> None:
     file = Counted()
     lines = WrittenTogether(file)
     asyncio.run(_write(lines, 3, 0))
-    lines.write(b"stopped\n")
-    lines.flush()
-    assert file.getvalue() == b"0\n1\n2\nstopped\n"
+    lines.msg("stopped")
+    assert file.getvalue() == b'0\n1\n2\n"stopped"\n'
 
 
 def test_without_an_event_loop_each_line_is_written() -> None:
     file = Counted()
     lines = WrittenTogether(file)
     for _ in range(3):
-        lines.write(b"line\n")
-        lines.flush()
+        lines.msg("line")
     assert file.writes == 3
