@@ -10,6 +10,7 @@ from models.allennlp_compat import Vocabulary, get_text_field_mask
 from models.classifier import Batch, Features, Instance
 from models.errors import InvalidInstance
 from models.explainable import Embedded, Explainable, InputToken, Tokenization
+from models.indexers import letters_of
 from models.readers import token_texts
 from models.text_input import IndexedText
 
@@ -65,5 +66,7 @@ def _known_words(text: IndexedText, vocab: Vocabulary) -> str:
         return " ".join(vocab.get_token_from_index(word, "word") for word in text.columns["word"]["tokens"])
     if "char" in text.columns:
         words = text.columns["char"]["token_characters"]
-        return " ".join("".join(vocab.get_token_from_index(letter, "char") for letter in word) for word in words)
+        return " ".join(
+            "".join(vocab.get_token_from_index(letter, "char") for letter in letters_of(word)) for word in words
+        )
     return " ".join(token_texts(text.tokens))
