@@ -54,7 +54,9 @@ class Original:
         }
         tokenizer = self._head.backbone.featurizer.tokenizer
         words = spacy.blank("en").tokenizer
-        tokenizer._remembered = lambda text: [Token(token.text, token.idx) for token in words(text)]
+        tokenizer._remembered = lambda text: [
+            Token(token.text, token.idx) for token in words(text) if not token.is_space
+        ]
         for module in classifier.model.modules():
             if isinstance(module, FinalState | AllStates):
                 wrapper = PytorchSeq2VecWrapper if isinstance(module, FinalState) else PytorchSeq2SeqWrapper
