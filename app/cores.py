@@ -81,11 +81,15 @@ class Cores:
 
     def _best(self, work: Runnable, payloads: Sequence[Any]) -> Generator[Trial, float, tuple[Spread, float]]:
         """The best spread, and the seconds of one thread. They take turns: what else happens harms all alike."""
-        times = dict.fromkeys(self._candidates(len(payloads)), math.inf)
+        batches = {
+            spread: [work.collate(payloads[part :: spread.parts]) for part in range(spread.parts)]
+            for spread in self._candidates(len(payloads))
+        }
+        times = dict.fromkeys(batches, math.inf)
         spent = 0.0
         for turn in range(MOST_TURNS):
             for spread in times:
-                seconds = yield partial(self._seconds, work, payloads, spread)
+                seconds = yield partial(self._seconds, work, batches[spread], spread)
                 times[spread] = min(times[spread], seconds)
                 spent += seconds
             if turn + 1 >= LEAST_TURNS and (spent > MEASURING_S or _is_clear(times)):
@@ -93,8 +97,7 @@ class Cores:
         best, single = min(times, key=times.__getitem__), times[ONE_THREAD]
         return best if times[best] < WORTH_WHILE * single else ONE_THREAD, single
 
-    def _seconds(self, work: Runnable, payloads: Sequence[Any], spread: Spread) -> float:
-        batches = [work.collate(payloads[part :: spread.parts]) for part in range(spread.parts)]
+    def _seconds(self, work: Runnable, batches: Sequence[Batch], spread: Spread) -> float:
         started = time.perf_counter()
         pool = self.pool(spread) or self._threads
         running = [pool.submit(run_on, spread.threads, work, batch) for batch in batches]
@@ -123,13 +126,13 @@ def _is_clear(times: Mapping[Spread, float]) -> bool:
 
 
 MEASURED_SIZES = (8, 64, 256)
-LEAST_TURNS, MOST_TURNS, MEASURING_S = 3, 7, 0.3
+LEAST_TURNS, MOST_TURNS, MEASURING_S = 3, 7, 0.1
 """As many as fit in the time; the shortest counts. One unlucky choice would hold until the model is loaded again."""
 WORTH_WHILE = 0.8
 """The share of one thread's time that other threads have to bring it down to: they keep others from their core."""
 CLOSE = 0.7, 1.2
 """Shares of one thread's time between which it is measured on."""
-LONG_S = 0.03
+LONG_S = 0.01
 SWITCH_S = 0.0001
 """How long a thread waits for the interpreter before whoever has it must let go: the threads of the lane want it for
 moments, between their operations, and an event loop is not often done within Python's own 5 ms."""

@@ -6,7 +6,7 @@ Source: `_apply_special_cases` and `_filter_special_spans` of spacy/tokenizer.py
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from .special_cases import SpecialCases
@@ -25,25 +25,23 @@ class SpecialSpans:
 
     def __init__(self, special_cases: SpecialCases, patterns: Iterable[tuple[str, ...]]) -> None:
         self._special_cases = special_cases
-        self._patterns: Mapping[str, list[tuple[str, ...]]] = _by_first(patterns)
+        self._patterns = frozenset(patterns)
+        self._lengths = _lengths_by_first(self._patterns)
         self._openings = frozenset(
-            pattern[:2]
-            for same_first in self._patterns.values()
-            for pattern in same_first
-            if special_cases["".join(pattern)] != pattern
+            pattern[:2] for pattern in self._patterns if special_cases["".join(pattern)] != pattern
         )
 
     def rejoin(self, text: str, tokens: list[Token]) -> list[Token]:
         """The tokens, with those that make up a special case replaced by its pieces."""
+        texts = [token[0] for token in tokens]
         # Hardly a text holds even the beginning of a special case that would change it.
-        if self._openings.isdisjoint(pairwise([token[0] for token in tokens])):
+        if self._openings.isdisjoint(pairwise(texts)):
             return tokens
         matches = [
-            (index, index + len(pattern))
-            for index, token in enumerate(tokens)
-            if token.text in self._patterns
-            for pattern in self._patterns[token.text]
-            if _occurs(pattern, text, tokens, index)
+            (index, index + length)
+            for index, first in enumerate(texts)
+            for length in self._lengths.get(first, ())
+            if self._matches(text, texts, tokens, slice(index, index + length))
         ]
         rejoined: list[Token] = []
         done = 0
@@ -56,20 +54,22 @@ class SpecialSpans:
             done = last
         return rejoined + tokens[done:]
 
+    def _matches(self, text: str, texts: Sequence[str], tokens: Sequence[Token], place: slice) -> bool:
+        inside = place.stop <= len(texts)
+        return inside and tuple(texts[place]) in self._patterns and _adjoin(text, tokens[place])
 
-def _by_first(patterns: Iterable[tuple[str, ...]]) -> Mapping[str, list[tuple[str, ...]]]:
-    by_first: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+
+def _lengths_by_first(patterns: Iterable[tuple[str, ...]]) -> Mapping[str, Collection[int]]:
+    """How long the patterns are that begin with a piece."""
+    lengths: dict[str, set[int]] = defaultdict(set)
     for pattern in patterns:
-        by_first[pattern[0]].append(pattern)
-    return dict(by_first)
+        lengths[pattern[0]].add(len(pattern))
+    return dict(lengths)
 
 
-def _occurs(pattern: tuple[str, ...], text: str, tokens: list[Token], index: int) -> bool:
-    found = tokens[index : index + len(pattern)]
-    if len(found) < len(pattern) or any(token.text != piece for token, piece in zip(found, pattern, strict=True)):
-        return False
+def _adjoin(text: str, tokens: Sequence[Token]) -> bool:
     # Any whitespace but one space is a token to spaCy, and in no pattern.
-    return all(text[found[at - 1].end : found[at].start] in {"", " "} for at in range(1, len(found)))
+    return all(text[one.end : other.start] in {"", " "} for one, other in pairwise(tokens))
 
 
 def _selected(matches: list[_Span]) -> list[_Span]:
