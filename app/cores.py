@@ -73,10 +73,10 @@ class Cores:
         alone, _ = yield from self._best(work, [payload])
         batches: dict[float, Spread] = {}
         for size in MEASURED_SIZES:
-            best = yield from self._best(work, [payload] * size)
-            batches[size * max(1, tokens)], seconds = best
-            if seconds > LONG_S:
-                break  # so long that it will be the same for more
+            best, seconds = yield from self._best(work, [payload] * size)
+            batches[size * max(1, tokens)] = best
+            if seconds > LONG_S or best.parts == self.count:
+                break  # it will be the same for more
         return Spreading(alone, batches)
 
     def _best(self, work: Runnable, payloads: Sequence[Any]) -> Generator[Trial, float, tuple[Spread, float]]:
