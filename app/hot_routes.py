@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
 
-from fastapi import FastAPI
-from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import ServiceError
@@ -43,22 +38,3 @@ class HotRoutes:
             await endpoint(scope, receive, send)
         except (ServiceError, ModelError) as error:
             await send_error(scope, send, error)
-
-
-class Layered(FastAPI):
-    """An application whose layers stand in for those that FastAPI puts around everything: RequestContext answers what
-    nobody expected, BodyLimit bounds bodies. What ends in one of them passes none of FastAPI's."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._layers: list[Callable[[ASGIApp], ASGIApp]] = []
-
-    def add_layer(self, layer: Callable[..., ASGIApp], **options: Any) -> None:
-        """Around those that are there: `layer(inner, **options)`."""
-        self._layers.append(partial(layer, **options))
-
-    def build_middleware_stack(self) -> ASGIApp:
-        app: ASGIApp = ExceptionMiddleware(AsyncExitStackMiddleware(self.router), self.exception_handlers)
-        for layer in self._layers:
-            app = layer(app)
-        return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import io
+import json
 import logging
 import sys
 import traceback
@@ -159,7 +160,10 @@ def _as_it_is(logger: Any, name: str, event: structlog.types.EventDict) -> tuple
 
 
 def _line(event: Any) -> bytes:
-    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+    try:
+        return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # a huge number, or half of a surrogate pair: the other lines must not be lost by it
+        return json.dumps(event, default=str).encode() + b"\n"
 
 
 def _decoded(logger: Any, name: str, event: structlog.types.EventDict) -> str:

@@ -21,7 +21,8 @@ from app.body_limit import BodyLimit
 from app.catalog import Load
 from app.compat.routes import add_compat
 from app.device_process import DeviceProcess
-from app.hot_routes import HotRoutes, Layered
+from app.hot_routes import HotRoutes
+from app.layered import Layered
 from app.middleware import RequestContext, RequireKey
 from app.problems import add_problem_handlers
 from app.service import Service

@@ -31,11 +31,10 @@ class PairTokenizer:
         limit = min(tokenizer.model_max_length, hub.positions_of(config) or tokenizer.model_max_length)
         self.rust = tokenizer._tokenizer
         self.rust.no_padding()
+        self.rust.no_truncation()
+        self._remembered = RememberedPieces(self.rust, limit) if words_stand_alone(self.rust) else None
         if limit < UNLIMITED:
             self.rust.enable_truncation(limit, direction=tokenizer.truncation_side)
-        else:
-            self.rust.no_truncation()
-        self._remembered = RememberedPieces(self.rust, limit) if words_stand_alone(self.rust) else None
 
     def words(self) -> list[str]:
         """The pieces that are whole words, by id."""

@@ -37,7 +37,7 @@ class RememberedPieces:
     """Of a tokenizer that `words_stand_alone` in. Safe from any thread."""
 
     def __init__(self, rust: Tokenizer, limit: int) -> None:
-        """`limit` is how many pieces the tokenizer cuts to, and may be no other later."""
+        """`limit` is how many pieces the tokenizer will cut to: it does not yet, so that a pair is seen whole."""
         self._rust = rust
         self._limit = limit
         self._pieces_of = Remembered(self._ask)

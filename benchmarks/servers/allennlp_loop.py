@@ -5,7 +5,6 @@ Runs on today's torch by models.allennlp_compat, which changes no layer and no p
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tarfile
@@ -19,6 +18,7 @@ import torch
 
 import models.allennlp_compat  # noqa: F401 - before anything of allennlp
 from app.bench.bare import in_batches, latency_of, rate_of
+from benchmarks.servers.loop_options import loop_parser
 
 
 def predictor_of(path: Path) -> Any:
@@ -38,12 +38,7 @@ def predictor_of(path: Path) -> Any:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("instances", type=Path)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--seconds", type=float, default=3.0)
-    options = parser.parse_args()
+    options = loop_parser(__doc__).parse_args()
     torch.set_num_threads(options.threads)
     texts = [{"sentence": json.loads(line)} for line in options.instances.read_text().splitlines()]
     predictor = predictor_of(options.model)

@@ -6,7 +6,6 @@ one instance after the other; and the label and score of each instance, from bat
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 
 from app.bench.bare import BareModel, in_batches, latency_of, rate_of
+from benchmarks.servers.loop_options import loop_parser
 from models.classifier import probabilities
 from models.loading import load_classifier
 
@@ -108,12 +108,8 @@ def answers_of(bare: Bare, batches: Sequence[Sequence[Any]]) -> list[tuple[str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("instances", type=Path)
+    parser = loop_parser(__doc__)
     parser.add_argument("--layers", choices=LAYERS, default="own")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     instances = [json.loads(line) for line in options.instances.read_text().splitlines()]

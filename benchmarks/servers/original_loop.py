@@ -7,7 +7,6 @@ is its own, the head, is Vitrine's, one record after the other. Prints what limi
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -31,6 +30,7 @@ from allennlp.modules.seq2vec_encoders import PytorchSeq2VecWrapper
 from torch import Tensor
 
 from app.bench.bare import latency_of
+from benchmarks.servers.loop_options import loop_parser
 from models import record_pair_classification
 from models.allennlp_compat import BiMpmMatching, Params
 from models.loading import load_classifier
@@ -97,12 +97,7 @@ def measured(predict: Callable[[Sequence[Any]], Any], instances: Sequence[Any], 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("instances", type=Path)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--seconds", type=float, default=3.0)
-    options = parser.parse_args()
+    options = loop_parser(__doc__).parse_args()
     instances = [json.loads(line) for line in options.instances.read_text().splitlines()]
     original = Original(options.model)
     answers = [original.predict([instance]) for instance in instances]

@@ -93,6 +93,17 @@ def test_lines_of_an_event_loop_that_ended_come_with_the_next() -> None:
     assert file.getvalue() == b'0\n1\n2\n"stopped"\n'
 
 
+def test_what_json_hardly_holds_takes_no_other_line_with_it() -> None:
+    file = Counted()
+    lines = WrittenTogether(file)
+    for odd in ("\ud800", 1 << 70, {1, 2}):
+        lines.msg({"event": "odd", "what": odd})
+        lines.msg({"event": "after"})
+    written = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [line["event"] for line in written] == ["odd", "after"] * 3
+    assert [line.get("what") for line in written[::2]] == ["\ud800", 1 << 70, "{1, 2}"]
+
+
 def test_without_an_event_loop_each_line_is_written() -> None:
     file = Counted()
     lines = WrittenTogether(file)

@@ -28,7 +28,7 @@ def tokenizer(**options: bool) -> Tokenizer:
     rust = Tokenizer.from_file(str(TOKENIZER))
     rust.normalizer = BertNormalizer(**options)
     rust.no_padding()
-    rust.enable_truncation(LIMIT)
+    rust.no_truncation()
     return rust
 
 
@@ -37,6 +37,8 @@ TOKENIZERS = [tokenizer(**dict(zip(NAMES, flags, strict=True))) for flags in pro
 TOKENIZERS[0].add_tokens([AddedToken("refund", lstrip=True, rstrip=True, single_word=True, normalized=False)])
 TOKENIZERS[1].add_special_tokens([AddedToken("[MASK]", lstrip=True), AddedToken("LATE", normalized=True)])
 REMEMBERED = [RememberedPieces(rust, LIMIT) for rust in TOKENIZERS]
+for cutting in TOKENIZERS:
+    cutting.enable_truncation(LIMIT)
 
 
 @pytest.mark.parametrize("pair_too", [False, True])
