@@ -77,4 +77,4 @@ def words_stand_alone(rust: Tokenizer) -> bool:
     if not bert or not isinstance(rust.model, WordPiece):
         return False
     added = [token.content for token in rust.get_added_tokens_decoder().values()]
-    return not any(" " in content or " " in normalizer.normalize_str(content) for content in added)
+    return not any(" " in normalizer.normalize_str(content) for content in added)

@@ -35,7 +35,7 @@ class Copying:
 def test_one_unlucky_trial_decides_nothing(cores):
     tried = []
 
-    def seconds(spread):
+    def seconds(batches, spread):
         tried.append(spread)
         unlucky = tried.count(spread) == 1 and spread != Spread()
         return 10.0 if unlucky else 1.0 / (spread.parts * spread.threads)
@@ -45,11 +45,11 @@ def test_one_unlucky_trial_decides_nothing(cores):
 
 
 def made_up(trials, seconds):
-    """The spreading that comes of trials which take so many seconds for a spread."""
+    """The spreading that comes of trials which take so many seconds for batches by a spread."""
     trial = next(trials)
     try:
         while True:
-            trial = trials.send(seconds(trial.args[-1]))
+            trial = trials.send(seconds(*trial.args[1:]))
     except StopIteration as end:
         return end.value
 
@@ -79,6 +79,19 @@ def test_no_time_is_lost_on_measuring_what_is_slow(cores):
     spreading = cores.measure(work, 0, 5)
     assert time.perf_counter() - started < 40 * LONG_S
     assert list(spreading.batches) == [40]
+
+
+def test_more_is_tried_until_every_core_is_worth_while(cores):
+    sizes = []
+
+    def seconds(batches, spread):
+        sizes.append(sum(map(len, batches)))
+        return 1e-3 if sizes[-1] < 64 else 4e-3 / spread.parts
+
+    spreading = made_up(cores.trials(Copying(), 0, 5), seconds)
+    assert set(sizes) == {1, 8, 64}, "what 64 say holds for 256"
+    assert spreading.of(8, 40) == Spread()
+    assert spreading.of(64, 320).parts == 3
 
 
 def test_a_part_that_fails_fails_the_trial(cores):

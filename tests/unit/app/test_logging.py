@@ -62,6 +62,26 @@ def test_each_line_is_json() -> None:
     assert [line["logger"] for line in lines] == ["uvicorn.error", "asyncio"]
 
 
+def test_a_failure_of_the_service_says_where_it_was_and_no_word_of_what_was_there() -> None:
+    program = f"""
+import structlog
+from app.logging import configure_logging
+from app.settings import Settings
+
+configure_logging(Settings(log_format="json"))
+secret = "{SECRET}".upper()
+try:
+    1 / 0
+except ZeroDivisionError:
+    structlog.get_logger("app").exception("model failed")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    line = json.loads(done.stdout)
+    assert line["exception"][0]["exc_type"] == "ZeroDivisionError"
+    assert line["exception"][0]["frames"][0]["lineno"] > 1
+    assert SECRET.upper() not in done.stdout
+
+
 class Counted(io.BytesIO):
     """As what is under stdout where it is not buffered: each write is a system call."""
 
