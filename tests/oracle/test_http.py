@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,16 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    store = tmp_path_factory.mktemp("store")
+    for oracle in ORACLES.values():
+        (store / oracle.archive.name).symlink_to(oracle.archive.resolve())
+    hub = next(iter(ORACLES.values())).hub
+    with running(store, command=VITRINE, hub_dir=hub) as process:
+        yield process
 
 
 def test_every_archive_is_ready_and_says_what_it_is(server: ServerProcess) -> None:

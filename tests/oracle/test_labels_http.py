@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,21 @@ ROUNDING = 1e-7
 """Each server finds out by itself how many threads divide a sum."""
 TAUGHT, INERT = "taught label", "inert label"
 EXAMPLES = 8
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("store")
+    for oracle in ORACLES.values():
+        (store / oracle.archive.name).symlink_to(oracle.archive.resolve())
+    return store
+
+
+@pytest.fixture(scope="module")
+def server(store: Path) -> Iterator[ServerProcess]:
+    hub = next(iter(ORACLES.values())).hub
+    with running(store, command=VITRINE, hub_dir=hub, allow_unauthenticated_admin=True) as process:
+        yield process
 
 
 @pytest.mark.parametrize("oracle", ORACLES.values(), ids=ORACLES.keys())
