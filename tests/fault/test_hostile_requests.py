@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import seed as reproducible
 from hypothesis import strategies as st
 
 from tests.fault.resident import resident
@@ -60,6 +61,7 @@ def fuzz(archives_server: ServerProcess, names: list[str], examples: int, seed: 
 
     with archives_server.client() as client:
 
+        @reproducible(seed)
         @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(data=st.data(), name=st.sampled_from(names), verb=st.sampled_from(["predict", "explain"]), body=bodies)
         def one(data: Any, name: str, verb: str, body: Any) -> None:
