@@ -20,7 +20,6 @@ from models.bert_for_classification import BertForClassification
 from models.classifier import Batch, Features, Instance
 from models.embedding_lookup import EmbeddingLookup
 from models.explainable import Embedded, Explainable, InputToken, Tokenization
-from models.indexers import BertPieces, TransformerPieces
 from models.legacy_gradients import LegacyGradients
 from models.reader_trace import Segment, trace
 from models.recurrent import AllStates, FinalState
@@ -28,6 +27,7 @@ from models.similarity_classifier import SimilarityClassifier
 from models.smoothness import smooth_from_tokens, smooth_transformer
 from models.text_field_embedder import EMBEDDED
 from models.text_layout import Placed, layout
+from models.word_piece_indexers import BertPieces, TransformerPieces
 
 PADDED = ("tokens", "token_characters", "token_ids", "ids")
 """Names of the tensors that hold what a text says; the others say how long it is."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from models import hub
 from models.allennlp_compat import Vocabulary
-from models.indexers import BertPieces, ByteId, Characters, Indexer, MismatchedPieces, SingleId, TransformerPieces
+from models.indexers import ByteId, Characters, Indexer, SingleId
 from models.readers import (
     BiomeReader,
     Reader,
@@ -21,6 +21,7 @@ from models.readers import (
 from models.text_cleaning import HTML_TO_TEXT, RM_SPACES
 from models.tokenization import tokenizer
 from models.transformer_tokenizer import TransformerTokenizer
+from models.word_piece_indexers import BertPieces, MismatchedPieces, TransformerPieces
 
 ONE_INPUT = ("sequence_classifier", "bert_for_classification")
 TWO_INPUTS = ("sequence_pair_classifier", "similarity_classifier", "biome_bimpm", "multifield_bimpm")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from models.indexers import BertPieces, Characters, SingleId
+from models.indexers import Characters, SingleId
 from models.text_input import IndexedText, TextIndexer
 from models.tokenization.token import NO_TEXT
 from models.transformer_tokenizer import WordPieces
+from models.word_piece_indexers import BertPieces
 
 
 class Placed(NamedTuple):
