@@ -6,11 +6,20 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
+from structlog import wrap_logger
+from structlog.testing import CapturingLogger
 
 from app.main import create_app
 from app.settings import Settings
 
 SECRET = "xyzzyplugh"
+
+
+@pytest.fixture(autouse=True)
+def own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process's may write where another test has looked."""
+    monkeypatch.setattr("app.middleware.log", wrap_logger(CapturingLogger()))
 
 
 def asked(path: str, **request: Any) -> httpx.Response:
