@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
-from models.explain import Method, Norm
+from models.explain_methods import Method, Norm
 from models.explainable import InputToken, Tokenization
 from models.normalization import normalized
 

@@ -16,7 +16,7 @@ from app.slice_gate import SliceGate
 from models.classifier import Features
 from models.curve import FIRST_LEVEL, Curve, Stretch
 from models.errors import InvalidInstance
-from models.explain import Probe
+from models.explain_methods import Probe
 
 Evaluate = Callable[[Any, Sequence[Any], Sequence[Shape]], Awaitable[list[Any]]]
 """Runs payloads of a work; one row each, which may be an exception."""

@@ -20,7 +20,8 @@ from app.spreading import ONE_THREAD, Spread, Spreading
 from models.classifier import Batch, Features, padded_tokens
 from models.curve import FIRST_LEVEL, LEVELS, Curve, curved_ends, curves, gradients_along
 from models.errors import InvalidInstance
-from models.explain import Ends, Method, Path, Probe, columns_of, ends, gradients, path, probes_of
+from models.explain import Ends, Path, ends, gradients, path
+from models.explain_methods import Method, Probe, columns_of, probes_of
 from models.explainable import Explainable
 from models.explanations import explainable_by
 

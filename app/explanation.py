@@ -23,7 +23,7 @@ from app.slice_gate import SliceGate
 from models.classifier import Features
 from models.curve import Curve
 from models.errors import InvalidInstance
-from models.explain import Method, Norm, Probe
+from models.explain_methods import Method, Norm, Probe
 from models.explainable import UNIFORM, Tokenization
 from models.explanations import method_for, methods_of
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.classifier import Batch
-from models.explain import NOTHING, Ends, Method, Path, Probe, attributed, columns_of, ends_of, objective_of, probes_of
+from models.explain import Ends, Path, attributed, ends_of, objective_of
+from models.explain_methods import NOTHING, Method, Probe, columns_of, probes_of
 from models.explainable import Embedded, Explainable, rows
 from models.line import Line
 

@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 from models.archive_classifier import ArchiveClassifier
 from models.checkpoint import CheckpointClassifier
 from models.classifier import Classifier
-from models.explain import METHODS, Method
 from models.explain_archive import explain_archive, explain_text_field
 from models.explain_checkpoint import ExplainableCheckpoint, reads_rows
+from models.explain_methods import METHODS, Method
 from models.explain_pair import FromFields
 from models.explainable import UNIFORM, Explainable
 

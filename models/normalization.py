@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from models.explain import Norm
+from models.explain_methods import Norm
 
 
 def normalized(values: Sequence[float], norm: Norm) -> list[float]:

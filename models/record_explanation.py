@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from models.classifier import Batch, Features
-from models.explain import METHODS, gradients, path
+from models.explain import gradients, path
+from models.explain_methods import METHODS
 from models.field_vectors import FieldVectors
 from models.normalization import normalized
 from models.readers import Reading, token_texts

@@ -21,7 +21,8 @@ from app.explanation import ExplainOptions, explain, plan
 from app.served import ServedModel
 from app.slice_gate import SliceGate
 from models.classifier import Classifier, probabilities
-from models.explain import Probe, gauss_legendre, gradients, path
+from models.explain import gradients, path
+from models.explain_methods import Probe, gauss_legendre
 from models.explainable import rows
 from models.explanations import explainable_by, method_for, methods_of
 from tests.oracle.oracles import Oracle

@@ -24,7 +24,7 @@ from app.slice_gate import SliceGate
 from app.spreading import Spread, Spreading
 from app.stages import TIMED
 from models.errors import InvalidInstance
-from models.explain import METHODS
+from models.explain_methods import METHODS
 from tests.service.tiny import TinyClassifier
 
 PLAYED = "played to the end"

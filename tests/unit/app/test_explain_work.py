@@ -8,7 +8,7 @@ from app.cost import WARM_UP_BATCHES
 from app.explain_work import EVERY_CORE, ExplainWork, Pace
 from app.slice_gate import SliceGate
 from app.spreading import ONE_THREAD
-from models.explain import METHODS
+from models.explain_methods import METHODS
 
 TOKENS = 500
 

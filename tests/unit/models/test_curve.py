@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from models.classifier import Batch
 from models.curve import LEVELS, SMOOTH, Curve, Stretch, curves, gradients_along, interpolation, nodes
-from models.explain import METHODS, Path, gauss_legendre, gradients
+from models.explain import Path, gradients
+from models.explain_methods import METHODS, gauss_legendre
 from models.explainable import Explainable
 
 METHOD = METHODS["integrated_gradients"]

@@ -10,7 +10,8 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.classifier import probabilities
-from models.explain import ends, gauss_legendre, gradients, path
+from models.explain import ends, gradients, path
+from models.explain_methods import gauss_legendre
 from models.explanations import explainable, explainable_by, method_for, methods_of
 from models.loading import load_classifier
 from tests.unit.models.test_checkpoint import CONFIGURATIONS, TOKENIZER

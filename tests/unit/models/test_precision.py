@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from models.classifier import Classifier, probabilities
-from models.explain import ends, gauss_legendre, gradients, path
+from models.explain import ends, gradients, path
+from models.explain_methods import gauss_legendre
 from models.explanations import explainable_by, method_for
 from models.loading import load_classifier
 from models.precision import TOLERANCE, PrecisionRefused, reduce_precision, trial_texts
