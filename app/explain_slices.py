@@ -42,22 +42,24 @@ class Slicer:
         self._gate = gate
         self._tokens = volume(features.shape)
 
-    async def sum(self, target: int, probes: Sequence[Probe]) -> list[Tensor]:
-        """What all probes add up to: one tensor for each input."""
+    def whole_at_once(self, steps: int) -> bool:
+        """Whether so many steps are one slice."""
+        return steps <= self._slice_copies
+
+    async def whole(self, target: int | None, probes: Sequence[Probe]) -> Any:
+        """The instance's InstanceEnds with the sums of all probes, for the predicted label where none is named, or why
+        there are none: a row for `checked`."""
+        return await self._row(self._work.whole, len(probes), Probing(target, probes))
+
+    async def sum(self, target: int, probes: Sequence[Probe], curve: Curve | None) -> list[Tensor]:
+        """What all probes add up to, one tensor for each input; told from the points of a curve where those are fewer."""
+        if curve is not None and len(probes) > curve.level:
+            return await self._sum_along(curve, target, probes)
 
         def run(first: int, last: int) -> Coroutine[Any, Any, list[Tensor]]:
             return self._run(self._work, last - first, Probing(target, probes[first:last]))
 
         return await self._in_slices(len(probes), run)
-
-    async def sum_along(self, curve: Curve, target: int, probes: Sequence[Probe]) -> list[Tensor]:
-        """The same, told from the points of a curve."""
-        work = self._work.along[curve.level]
-
-        def run(first: int, last: int) -> Coroutine[Any, Any, list[Tensor]]:
-            return self._run(work, last - first, Stretch(curve, target, tuple(probes), first, last))
-
-        return await self._in_slices(curve.level, run)
 
     def worth_a_look(self, steps: int) -> bool:
         """Whether so many steps take so long that a look at a few points first may spare time."""
@@ -76,19 +78,33 @@ class Slicer:
             curve = await self._run(self._work.looks[level], level // 2, curve, LOOK)
         return curve
 
+    async def _sum_along(self, curve: Curve, target: int, probes: Sequence[Probe]) -> list[Tensor]:
+        work = self._work.along[curve.level]
+
+        def run(first: int, last: int) -> Coroutine[Any, Any, list[Tensor]]:
+            return self._run(work, last - first, Stretch(curve, target, tuple(probes), first, last))
+
+        return await self._in_slices(curve.level, run)
+
     async def _in_slices(
         self, count: int, run: Callable[[int, int], Coroutine[Any, Any, list[Tensor]]]
     ) -> list[Tensor]:
-        least = STEPWISE if self._work.explainable.stepwise else 1
-        size = min(max(least, int(self._gate.slice_s / max(self._seconds(1), 1e-9))), self._most_copies)
-        size = -(-count // -(-count // size))  # as long as each other
+        size = -(-count // -(-count // self._slice_copies))  # as long as each other
         first, *others = await all_of([run(first, min(first + size, count)) for first in range(0, count, size)])
         return [_added(tensors) for tensors in zip(first, *others, strict=True)] if others else first
 
     async def _run(self, work: Any, copies: int, wanted: Any, share: float = 1.0) -> Any:
+        return checked([await self._row(work, copies, wanted, share)])[0]
+
+    async def _row(self, work: Any, copies: int, wanted: Any, share: float = 1.0) -> Any:
         one = Slice(self._features, copies, wanted)
         async with self._gate.hold(share * self._seconds(copies)):
-            return checked(await self._evaluate(work, [one], [one.shape]))[0]
+            return (await self._evaluate(work, [one], [one.shape]))[0]
+
+    @property
+    def _slice_copies(self) -> int:
+        least = STEPWISE if self._work.explainable.stepwise else 1
+        return min(max(least, int(self._gate.slice_s / max(self._seconds(1), 1e-9))), self._most_copies)
 
     @property
     def _most_copies(self) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -27,16 +28,16 @@ from models.explanations import explainable_by
 
 
 class Probing(NamedTuple):
-    """What the score of a label is asked."""
+    """What the score of a label is asked; None is the label that is predicted."""
 
-    target: int
+    target: int | None
     probes: Sequence[Probe]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _probing, (self.target, columns_of(self.probes))
 
 
-def _probing(target: int, columns: tuple[tuple[Any, ...], ...]) -> Probing:
+def _probing(target: int | None, columns: tuple[tuple[Any, ...], ...]) -> Probing:
     return Probing(target, probes_of(columns))
 
 
@@ -119,6 +120,12 @@ class SlicedWork(OtherWork):
         features = Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens)
         return batch.tensors["slices"], features, path(self.explainable, features, self.baseline)
 
+    def _gradients(
+        self, features: Batch, along: Path, probes: Sequence[Sequence[Probe]], targets: Sequence[int]
+    ) -> list[list[Tensor]]:
+        head = self.served.label_set.head
+        return gradients(self.method, self.explainable, head, features, along, probes, targets)
+
     def _learn(self, slices: Sequence[Slice], seconds: float) -> None:
         tokens = padded_tokens([one.features.shape for one in slices]) // len(slices)
         self.pace.observe(tokens * sum(one.copies for one in slices), seconds)
@@ -131,6 +138,10 @@ class ExplainWork(SlicedWork):
     @cached_property
     def ends(self) -> EndsWork:
         return EndsWork(self.served, self.method, self.baseline, self.pace, self.gate)
+
+    @cached_property
+    def whole(self) -> WholeWork:
+        return WholeWork(self.served, self.method, self.baseline, self.pace, self.gate)
 
     @cached_property
     def curved_ends(self) -> CurvedEndsWork:
@@ -151,9 +162,9 @@ class ExplainWork(SlicedWork):
     def run(self, batch: Batch) -> list[list[Tensor]]:
         """For each slice the sum over its probes: one tensor ([texts,] tokens) per input."""
         slices, features, along = self._opened(batch)
-        asked: list[Probing] = [one.wanted for one in slices]
-        head, probes, targets = self.served.label_set.head, [one.probes for one in asked], [one.target for one in asked]
-        return gradients(self.method, self.explainable, head, features, along, probes, targets)
+        return self._gradients(
+            features, along, [one.wanted.probes for one in slices], [one.wanted.target for one in slices]
+        )
 
     def ran(self, payloads: Sequence[Any], seconds: float) -> None:
         self._learn(payloads, seconds)
@@ -195,12 +206,18 @@ class LookWork(SlicedWork):
 
 @dataclass(frozen=True)
 class InstanceEnds:
-    """Scores and logits of an instance, and the scores of its baseline, in label order; and the curve between."""
+    """Scores and logits of an instance, and the scores of its baseline, in label order; and what was told with them of
+    the way between: a curve, or what all probes of the explained label add up to."""
 
     scores: Sequence[float]
     logits: Sequence[float]
     baseline_scores: Sequence[float]
-    curve: Curve | None
+    curve: Curve | None = None
+    sums: Sequence[Tensor] | None = None
+
+    @property
+    def predicted(self) -> int:
+        return max(range(len(self.logits)), key=self.logits.__getitem__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,26 +230,46 @@ class EndsWork(SlicedWork):
     def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
         """InvalidInstance where the classifier has no answer."""
         _, features, along = self._opened(batch)
-        both = ends(self.explainable, self.served.label_set.head, features, along)
-        return _instance_ends(both, [None] * batch.size)
+        return _answered(_instance_ends(ends(self.explainable, self.served.label_set.head, features, along)))
+
+
+@dataclass(frozen=True, eq=False)
+class WholeWork(SlicedWork):
+    """All of an explanation that one slice is enough for, whatever label is predicted."""
+
+    def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
+        slices, features, along = self._opened(batch)
+        found = _instance_ends(ends(self.explainable, self.served.label_set.head, features, along))
+        asked: list[Probing] = [one.wanted for one in slices]
+        targets = [
+            its_ends.predicted if one.target is None else one.target for one, its_ends in zip(asked, found, strict=True)
+        ]
+        sums = self._gradients(features, along, [one.probes for one in asked], targets)
+        return _answered([replace(its_ends, sums=own) for its_ends, own in zip(found, sums, strict=True)])
+
+    def ran(self, payloads: Sequence[Any], seconds: float) -> None:
+        self._learn(payloads, seconds)
 
 
 @dataclass(frozen=True, eq=False)
 class CurvedEndsWork(SlicedWork):
-    """The same, with what can be told of the way between."""
+    """The ends, with what can be told of the way between."""
 
     copies = FIRST_LEVEL
 
     def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
         _, features, along = self._opened(batch)
         found = curves(self.explainable, features, along, FIRST_LEVEL)
-        return _instance_ends(curved_ends(self.explainable, self.served.label_set.head, found), found)
+        both = _instance_ends(curved_ends(self.explainable, self.served.label_set.head, found))
+        return _answered([replace(its_ends, curve=own) for its_ends, own in zip(both, found, strict=True)])
 
 
-def _instance_ends(both: Ends, found: Sequence[Curve | None]) -> list[InstanceEnds | InvalidInstance]:
-    finite = both.logits.isfinite().all(dim=-1).tolist()
-    rows: Any = zip(*(value.tolist() for value in both), found, strict=True)
-    return [InstanceEnds(*row) if good else InvalidInstance(NO_ANSWER) for row, good in zip(rows, finite, strict=True)]
+def _instance_ends(both: Ends) -> list[InstanceEnds]:
+    return [InstanceEnds(*row) for row in zip(*(value.tolist() for value in both), strict=True)]
+
+
+def _answered(found: Sequence[InstanceEnds]) -> list[InstanceEnds | InvalidInstance]:
+    return [one if all(map(math.isfinite, one.logits)) else InvalidInstance(NO_ANSWER) for one in found]
 
 
 class ExplainWorks:

@@ -16,7 +16,7 @@ from app.answers import truncation
 from app.batch import volume
 from app.errors import InvalidInstances, InvalidParameters, Refusal
 from app.explain_answer import NOT_COMPARABLE, Explained, Level, explanation, is_duplicate_detector
-from app.explain_slices import Evaluate, Slicer, all_ends, all_of
+from app.explain_slices import Evaluate, Slicer, all_ends, all_of, checked
 from app.explain_work import ExplainWork, ExplainWorks, InstanceEnds
 from app.served import ServedModel
 from app.slice_gate import SliceGate
@@ -66,6 +66,24 @@ class Plan:
         if self.options.n_steps == "auto":
             return min(AUTO_STEPS, self.max_steps)
         return self.options.n_steps or self.method.fixed_steps or self.method.steps
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self.work.served.label_set.labels
+
+    @property
+    def target(self) -> int | None:
+        """None where no label is named."""
+        return self.labels.index(self.options.target) if self.options.target in self.labels else None
+
+    @property
+    def every_label(self) -> bool:
+        return self.options.target == "all" and self.target is None
+
+    def probes(self, steps: int | None, tokenization: Tokenization) -> Sequence[Probe]:
+        if self.method.name == "occlusion":
+            return [Probe(place=(one.input, *one.position)) for one in tokenization.tokens]
+        return self.method.probes(steps or 1)
 
     @property
     def curved(self) -> bool:
@@ -122,13 +140,31 @@ async def explain(
     else:
         tokenizations = await asyncio.to_thread(_tokenizations, work, instances, features)
     slicers = [Slicer(work, one, evaluate, gate) for one in features]
-    curved = planned.curved and all(slicer.worth_a_look(planned.first_steps or 0) for slicer in slicers)
-    found = await all_ends(work.curved_ends if curved else work.ends, features, evaluate, gate)
+    found = await _first_told(planned, features, tokenizations, slicers, evaluate, gate)
     jobs = [
         _explain_instance(planned, index, *of_instance)
         for index, of_instance in enumerate(zip(features, tokenizations, found, slicers, strict=True))
     ]
     return [one for answers in await all_of(jobs) for one in answers]
+
+
+async def _first_told(
+    planned: Plan,
+    features: Sequence[Features],
+    tokenizations: Sequence[Tokenization],
+    slicers: Sequence[Slicer],
+    evaluate: Evaluate,
+    gate: SliceGate,
+) -> list[InstanceEnds]:
+    """The ends of each, with as much of the way between as can be had with them."""
+    work = planned.work
+    if planned.curved and all(slicer.worth_a_look(planned.first_steps or 0) for slicer in slicers):
+        return await all_ends(work.curved_ends, features, evaluate, gate)
+    probes = [planned.probes(planned.first_steps, one) for one in tokenizations]
+    of_each = list(zip(slicers, probes, strict=True))
+    if not planned.every_label and all(slicer.whole_at_once(len(own)) for slicer, own in of_each):
+        return checked(await all_of([slicer.whole(planned.target, own) for slicer, own in of_each]))
+    return await all_ends(work.ends, features, evaluate, gate)
 
 
 def _tokenizations(work: ExplainWork, instances: Sequence[Any], features: Sequence[Features]) -> list[Tokenization]:
@@ -149,19 +185,13 @@ def _tokenizations(work: ExplainWork, instances: Sequence[Any], features: Sequen
     return found
 
 
-def _targets(labels: Sequence[str], one: InstanceEnds, target: str | None) -> Sequence[int]:
-    if target in labels:
-        return [labels.index(target)]
-    return range(len(labels)) if target == "all" else [max(range(len(labels)), key=one.logits.__getitem__)]
-
-
 async def _explain_instance(
     planned: Plan, index: int, features: Features, tokenization: Tokenization, its_ends: InstanceEnds, slicer: Slicer
 ) -> list[dict[str, Any]]:
     """One for each target."""
     curve = await slicer.smooth(its_ends.curve) if its_ends.curve else None
     warnings = [*features.warnings, *map(truncation, features.truncated)]
-    labels = planned.work.served.label_set.labels
+    labels = planned.labels
     if planned.method.name == "biome_pair" and not is_duplicate_detector(labels):
         warnings.append(NOT_COMPARABLE)
 
@@ -171,7 +201,10 @@ async def _explain_instance(
         explained = Explained(index, labels[target], score, options.method, steps, delta, warnings)
         return explanation(explained, planned.method, tokenization, values, options.normalize, options.level)
 
-    return await all_of([explain_target(target) for target in _targets(labels, its_ends, planned.options.target)])
+    target = its_ends.predicted if planned.target is None else planned.target
+    return await all_of(
+        [explain_target(one) for one in (range(len(planned.labels)) if planned.every_label else [target])]
+    )
 
 
 async def _attributed(
@@ -180,15 +213,10 @@ async def _attributed(
     """A number for each token, the steps that gave it, and the delta."""
     method, steps = planned.method, planned.first_steps
     difference = its_ends.scores[target] - its_ends.baseline_scores[target]
+    sums = its_ends.sums
     while True:
-        if method.name == "occlusion":
-            probes: Sequence[Probe] = [Probe(place=(one.input, *one.position)) for one in tokenization.tokens]
-        else:
-            probes = method.probes(steps or 1)
-        if curve is not None and len(probes) > curve.level:
-            sums = await slicer.sum_along(curve, target, probes)
-        else:
-            sums = await slicer.sum(target, probes)
+        if sums is None:
+            sums = await slicer.sum(target, planned.probes(steps, tokenization), curve)
         values = _of_tokens(tokenization, sums)
         delta = difference - math.fsum(values) if method.complete else None
         delta = delta if delta is not None and math.isfinite(delta) else None
@@ -196,7 +224,7 @@ async def _attributed(
             break
         if delta is None or abs(delta) <= AUTO_TOLERANCE * abs(difference):
             break
-        steps = min(2 * steps, planned.max_steps)
+        steps, sums = min(2 * steps, planned.max_steps), None
     return values, steps, delta
 
 

@@ -1,0 +1,98 @@
+"""What explanations ask the lane for, and that it does not matter for their answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from app import explanation
+from app.batch import Shape
+from app.errors import InvalidInstances
+from app.explain_work import EndsWork, ExplainWork, ExplainWorks, WholeWork
+from app.explanation import ExplainOptions, explain, plan
+from app.served import ServedModel
+from app.slice_gate import SliceGate
+from models.errors import InvalidInstance
+from models.loading import load_classifier
+from tests.oracle.oracles import CARRIED
+
+CLASSIFIER = load_classifier(CARRIED / "biome_sequence_classifier_single.tar.gz")
+TEXTS = ["a few words about it", "words", "and some more of them than before"]
+IN_SLICES = 20
+"""Tokens that a batch holds: so few that no explanation is one slice."""
+MANY = 10**6
+
+
+class Asked:
+    """Runs what is asked of the lane, and keeps it."""
+
+    def __init__(self, broken: Sequence[str] = ()) -> None:
+        self.works: list[Any] = []
+        self._broken = [CLASSIFIER.featurize(text).shape for text in broken]
+
+    async def evaluate(self, work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
+        self.works.append(work)
+        rows = work.run(work.collate(payloads))
+        refused = [one.features.shape in self._broken for one in payloads]
+        return [InvalidInstance("No.") if broken else row for broken, row in zip(refused, rows, strict=True)]
+
+    @property
+    def kinds(self) -> list[type]:
+        return [type(work) for work in self.works]
+
+    def explain(self, texts: Sequence[str], batch_tokens: int = MANY, **options: Any) -> list[dict[str, Any]]:
+        served, gate = ServedModel("it", CLASSIFIER, CLASSIFIER.label_set), SliceGate(most_tokens=batch_tokens)
+        planned = plan(ExplainWorks(gate), served, ExplainOptions(**options), 1000)
+        features = [CLASSIFIER.featurize(text) for text in texts]
+        return asyncio.run(explain(planned, texts, features, self.evaluate, gate))
+
+
+LABELS = CLASSIFIER.label_set.labels
+
+
+@pytest.mark.parametrize("target", [None, *LABELS])
+@pytest.mark.parametrize("method", ["integrated_gradients", "smoothgrad", "occlusion", "allennlp"])
+def test_what_is_one_slice_is_asked_for_at_once(method: str, target: str | None) -> None:
+    whole, sliced = Asked(), Asked()
+    at_once = whole.explain(TEXTS, method=method, target=target)
+    in_slices = sliced.explain(TEXTS, IN_SLICES, method=method, target=target)
+    assert whole.kinds == [WholeWork] * len(TEXTS)
+    assert sliced.kinds[0] is EndsWork
+    assert set(sliced.kinds[1:]) == {ExplainWork}
+    for one, other in zip(at_once, in_slices, strict=True):
+        assert one["target"] == other["target"] == (target or one["target"])
+        assert one["score"] == other["score"]
+        assert [part["attribution"] for part in one["attributions"]] == pytest.approx(
+            [part["attribution"] for part in other["attributions"]], abs=1e-5
+        )
+
+
+def test_for_every_label_the_ends_are_found_once() -> None:
+    asked = Asked()
+    answers = asked.explain(TEXTS[:1], target="all")
+    assert asked.kinds == [EndsWork, *[ExplainWork] * len(LABELS)]
+    alone = [Asked().explain(TEXTS[:1], target=label)[0] for label in LABELS]
+    for one, other in zip(answers, alone, strict=True):
+        assert (one["target"], one["score"]) == (other["target"], other["score"])
+        assert one["delta"] == pytest.approx(other["delta"], abs=1e-5)
+
+
+def test_steps_that_were_not_enough_are_not_told_with_the_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explanation, "AUTO_STEPS", 1)
+    monkeypatch.setattr(explanation, "AUTO_TOLERANCE", 1e-4)
+    asked = Asked()
+    (auto,) = asked.explain(TEXTS[:1], n_steps="auto")
+    assert asked.kinds[0] is WholeWork
+    assert set(asked.kinds[1:]) == {ExplainWork}
+    assert auto["n_steps"] == 2 ** (len(asked.kinds) - 1)
+    (same,) = Asked().explain(TEXTS[:1], n_steps=auto["n_steps"])
+    assert auto["delta"] == pytest.approx(same["delta"], abs=1e-6)
+
+
+def test_every_instance_without_an_answer_is_named() -> None:
+    with pytest.raises(InvalidInstances) as raised:
+        Asked(broken=TEXTS[1:]).explain(TEXTS)
+    assert [refusal.index for refusal in raised.value.refusals] == [1, 2]
