@@ -52,7 +52,7 @@ class Slicer:
         return await self._row(self._work.whole, len(probes), Probing(target, probes))
 
     async def sum(self, target: int, probes: Sequence[Probe], curve: Curve | None) -> list[Tensor]:
-        """What all probes add up to, one tensor for each input; told from the points of a curve where those are fewer."""
+        """What all probes add up to, a tensor for each input; told from the points of a curve where those are fewer."""
         if curve is not None and len(probes) > curve.level:
             return await self._sum_along(curve, target, probes)
 

@@ -1,5 +1,5 @@
 """BiMPM's matching layer (Wang et al., 2017, https://arxiv.org/abs/1702.03814): AllenNLP's, in one call of TorchScript
-where no gradient is wanted.
+for all matchers where it predicts or is trained.
 
 The same parameters and numbers. A cosine in a perspective weighs each dimension of both vectors by the same number, so
 its product and norms are products with the squares of the weights, and no vector is laid out once for each perspective.
@@ -131,13 +131,17 @@ def _matchings(
 
 
 @scripted
-def _matchings_in_parts(
-    text1: Tensor, mask1: Tensor, text2: Tensor, mask2: Tensor, weights: list[Weights], ways: list[bool]
+def _all_matchings(
+    parts1: list[Tensor],
+    mask1: Tensor,
+    parts2: list[Tensor],
+    mask2: Tensor,
+    weights: list[Weights],
+    ways: list[bool],
 ) -> list[Tensor]:
-    """Both sides of `match_in_parts`; nothing where a text has no tokens. `ways` are True for forward matchers."""
+    """Both sides of `match`; nothing where a text has no tokens. `ways` are True for forward matchers."""
     if not (bool(mask1.any(dim=1).all()) and bool(mask2.any(dim=1).all())):
         return []
-    parts1, parts2 = text1.chunk(len(weights), dim=-1), text2.chunk(len(weights), dim=-1)
     sides1: list[Tensor] = []
     sides2: list[Tensor] = []
     for part in range(len(weights)):
@@ -160,21 +164,30 @@ class BiMpmMatching(AllenNlpMatching):
         )
 
 
+def match(
+    matchers: Sequence[BiMpmMatching], parts1: Sequence[Tensor], mask1: Tensor, parts2: Sequence[Tensor], mask2: Tensor
+) -> tuple[Tensor, Tensor]:
+    """For each matcher its part of both texts, (batch, length1, dim) and (batch, length2, dim), and the masks (batch,
+    length1) and (batch, length2) -> what all matchers find for each position of each text, (batch, length1, matchings)
+    and (batch, length2, matchings).
+
+    AllenNLP's own sums give the slopes of explanations, which some of the originals' take as its torch took them, and
+    what matches a text without tokens: zero or not a number, as numbers overflow.
+    """
+    if matchers[0].training or not torch.is_grad_enabled():
+        weights, ways = [one.weights() for one in matchers], [bool(one.is_forward) for one in matchers]
+        if found := _all_matchings(list(parts1), mask1, list(parts2), mask2, weights, ways):
+            return found[0], found[1]
+    by_matcher = [
+        matcher(part1, mask1, part2, mask2) for matcher, part1, part2 in zip(matchers, parts1, parts2, strict=True)
+    ]
+    side1, side2 = (torch.cat([one for sides in by_matcher for one in sides[side]], dim=2) for side in (0, 1))
+    return side1, side2
+
+
 def match_in_parts(
     matchers: Sequence[BiMpmMatching], text1: Tensor, mask1: Tensor, text2: Tensor, mask2: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(batch, length1, dim), (batch, length1), (batch, length2, dim), (batch, length2) -> what all matchers find for
-    each position of each text, (batch, length1, matchings) and (batch, length2, matchings). Each matcher has an equal
-    part of the dimensions.
-
-    AllenNLP's own sums give the slopes, which some of the originals' explanations take as its torch took them, and what
-    matches a text without tokens: zero or not a number, as numbers overflow.
-    """
-    if not torch.is_grad_enabled():
-        weights, ways = [one.weights() for one in matchers], [bool(one.is_forward) for one in matchers]
-        if found := _matchings_in_parts(text1, mask1, text2, mask2, weights, ways):
-            return found[0], found[1]
-    parts = zip(matchers, *(text.chunk(len(matchers), dim=-1) for text in (text1, text2)), strict=True)
-    by_matcher = [matcher(part1, mask1, part2, mask2) for matcher, part1, part2 in parts]
-    side1, side2 = (torch.cat([one for sides in by_matcher for one in sides[side]], dim=2) for side in (0, 1))
-    return side1, side2
+    """The same where each matcher has an equal part of the dimensions of one encoding."""
+    parts1, parts2 = (text.chunk(len(matchers), dim=-1) for text in (text1, text2))
+    return match(matchers, parts1, mask1, parts2, mask2)

@@ -1,7 +1,5 @@
 """biome.text 0.3's BiomeBiMpm: bilateral multi-perspective matching of two texts (Wang et al., 2017)."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +17,7 @@ from models.allennlp_compat import (
     check_dimensions_match,
     get_text_field_mask,
 )
-from models.bimpm_matching import BiMpmMatching
+from models.bimpm_matching import BiMpmMatching, match
 from models.biome_classifier_mixin import BiomeClassifierMixin
 from models.cnn import run_seq2vec
 
@@ -88,30 +86,29 @@ class BiomeBiMpm(BiomeClassifierMixin):
         self._check_dimensions()
         initializer(self)
 
-    def _check_dimensions(self) -> None:
-        matchers = (
+    @property
+    def matchers(self) -> tuple[BiMpmMatching, ...]:
+        """Of the words, and of both halves of the two encodings."""
+        return (
             self.matcher_word,
             self.matcher_forward1,
             self.matcher_backward1,
             self.matcher_forward2,
             self.matcher_backward2,
         )
-        matching_dim = sum(matcher.get_output_dim() for matcher in matchers)
+
+    def _check_dimensions(self) -> None:
+        matching_dim = sum(matcher.get_output_dim() for matcher in self.matchers)
         check_dimensions_match(matching_dim, self.aggregator.get_input_dim(), "all matchers", "aggregator input")
         pair_dim = 2 * self.aggregator.get_output_dim()
         check_dimensions_match(pair_dim, self.classifier_feedforward.get_input_dim(), "pair", "feed forward input")
 
     def encode(self, record1: TextFieldTensors, record2: TextFieldTensors) -> Tensor:
         """What the last layer sees: twice (batch, tokens) ids -> (batch, dim)."""
-        mask1, embedded1, first1, second1 = self._encode_text(record1)
-        mask2, embedded2, first2, second2 = self._encode_text(record2)
-        matchings = [
-            self.matcher_word(embedded1, mask1, embedded2, mask2),
-            *self._match_halves(self.matcher_forward1, self.matcher_backward1, first1, mask1, first2, mask2),
-            *self._match_halves(self.matcher_forward2, self.matcher_backward2, second1, mask1, second2, mask2),
-        ]
+        (mask1, parts1), (mask2, parts2) = self._encode_text(record1), self._encode_text(record2)
+        side1, side2 = match(self.matchers, parts1, mask1, parts2, mask2)
         # (batch, 2 * aggregator dim)
-        pair = torch.cat([self._aggregate(matchings, 0, mask1), self._aggregate(matchings, 1, mask2)], dim=-1)
+        pair = torch.cat([self._aggregate(side1, mask1), self._aggregate(side2, mask2)], dim=-1)
         for layer in self._hidden_layers:
             pair = layer(pair)
         return pair
@@ -121,32 +118,17 @@ class BiomeBiMpm(BiomeClassifierMixin):
         """The last layer: (batch, dim) -> (batch, num_classes)."""
         return self._head[0]
 
-    def _encode_text(self, text: TextFieldTensors) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        # (batch, tokens)
+    def _encode_text(self, text: TextFieldTensors) -> tuple[Tensor, list[Tensor]]:
+        """The mask (batch, tokens), and for each matcher its part of the text (batch, tokens, dim)."""
         mask = get_text_field_mask(text)
-        # (batch, tokens, dim), each
         embedded = self.dropout(self.text_field_embedder(text))
         first = self.dropout(self.encoder1(embedded, mask))
         second = self.dropout(self.encoder2(first, mask))
-        return mask, embedded, first, second
+        return mask, [embedded, *halves(first), *halves(second)]
 
-    @staticmethod
-    def _match_halves(
-        forward: BiMpmMatching,
-        backward: BiMpmMatching,
-        encoded1: Tensor,
-        mask1: Tensor,
-        encoded2: Tensor,
-        mask2: Tensor,
-    ) -> list[Any]:
-        (forward1, backward1), (forward2, backward2) = halves(encoded1), halves(encoded2)
-        return [forward(forward1, mask1, forward2, mask2), backward(backward1, mask1, backward2, mask2)]
-
-    def _aggregate(self, matchings: list[Any], side: int, mask: Tensor) -> Tensor:
-        # (batch, tokens, matching_dim)
-        vectors = torch.cat([vector for matching in matchings for vector in matching[side]], dim=2)
-        # (batch, aggregator dim)
-        aggregated = run_seq2vec(self.aggregator, self.dropout(vectors), mask, self._extent(mask))
+    def _aggregate(self, matchings: Tensor, mask: Tensor) -> Tensor:
+        """(batch, tokens, matching dim), (batch, tokens) -> (batch, aggregator dim)."""
+        aggregated = run_seq2vec(self.aggregator, self.dropout(matchings), mask, self._extent(mask))
         pooled: Tensor = self.dropout(aggregated)
         return pooled
 

@@ -1,7 +1,5 @@
 """biome.text 0.3's MultifieldBiMpm: bilateral multi-perspective matching of two records, field against field."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +18,7 @@ from models.allennlp_compat import (
     check_dimensions_match,
     get_text_field_mask,
 )
-from models.bimpm_matching import BiMpmMatching
+from models.bimpm_matching import BiMpmMatching, match
 from models.biome_bimpm import halves
 from models.biome_classifier_mixin import LABELS, BiomeClassifierMixin
 from models.cnn import run_seq2vec
@@ -142,15 +140,14 @@ class MultifieldBiMpm(BiomeClassifierMixin):
 
     def _match(self, layers: list[Layer], mask1: Tensor, mask2: Tensor) -> list[tuple[Tensor, Tensor]]:
         """(batch, tokens, matching dim) and (batch, tokens) of each side."""
-        matchings: list[Any] = []
+        matchers: list[BiMpmMatching] = []
+        parts1: list[Tensor] = []
+        parts2: list[Tensor] = []
         for forward, backward, encoded1, encoded2 in layers:
-            if backward is None:
-                matchings.append(forward(encoded1, mask1, encoded2, mask2))
-                continue
-            (forward1, backward1), (forward2, backward2) = halves(encoded1), halves(encoded2)
-            matchings.append(forward(forward1, mask1, forward2, mask2))
-            matchings.append(backward(backward1, mask1, backward2, mask2))
-        sides = [torch.cat([vector for matching in matchings for vector in matching[side]], dim=2) for side in (0, 1)]
+            matchers += [forward] if backward is None else [forward, backward]
+            parts1 += [encoded1] if backward is None else halves(encoded1)
+            parts2 += [encoded2] if backward is None else halves(encoded2)
+        sides = match(matchers, parts1, mask1, parts2, mask2)
         return [(self.dropout(sides[0]), mask1), (self.dropout(sides[1]), mask2)]
 
     def forward(

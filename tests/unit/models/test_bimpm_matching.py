@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from models.allennlp_compat import BiMpmMatching as AllenNlpMatching
 from models.bimpm_matching import BiMpmMatching, match_in_parts
+from models.loading import load_classifier
+from tests.oracle.oracles import CARRIED
 
 BATCH, FIRST, SECOND, DIM = 4, 5, 3, 6
 KINDS: dict[str, dict[str, Any]] = {
@@ -45,6 +48,38 @@ def test_matchings_are_allennlps(options: dict[str, Any], empty: bool, monkeypat
         monkeypatch.setattr(AllenNlpMatching, "forward", None)  # its own way, not AllenNLP's
     for one, other in zip(match_in_parts([own], *texts(empty=empty)), expected, strict=True):
         torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-4, equal_nan=True)
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
+def test_it_learns_as_allennlps_does(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    original, own = pair_of_matchers(**options)
+
+    def slopes(matcher: AllenNlpMatching, matchings: Sequence[Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
+        loss = sum((side * torch.arange(side.size(2))).sum() for side in matchings)
+        return list(torch.autograd.grad(loss, [*inputs, *matcher.parameters()], allow_unused=True))
+
+    first, mask1, second, mask2 = texts(empty=False)
+    inputs = first.requires_grad_(), second.requires_grad_()
+    expected = slopes(
+        original, [torch.cat(list(side), dim=2) for side in original(first, mask1, second, mask2)], inputs
+    )
+    monkeypatch.setattr(AllenNlpMatching, "forward", None)
+    found = slopes(own, match_in_parts([own.train()], first, mask1, second, mask2), inputs)
+    assert [one is None for one in found] == [one is None for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        if one is not None:
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["biome_biome_bimpm_single", "biome_multifield_bimpm_record"])
+def test_all_matchers_of_a_classifier_are_one_call(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every text has tokens; what it answers, tests/oracle holds against the original's."""
+    classifier = load_classifier(CARRIED / f"{name}.tar.gz")
+    record = {"name": "a few words", "city": "of a record"}
+    features = classifier.featurize({"record1": record, "record2": record})
+    monkeypatch.setattr(AllenNlpMatching, "forward", None)
+    with torch.inference_mode():
+        assert classifier.encode(classifier.collate([features])).isfinite().all()
 
 
 @pytest.mark.parametrize("empty", [False, True], ids=["tokens everywhere", "an empty text"])
