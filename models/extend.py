@@ -62,11 +62,8 @@ def fit(
     `anchors` (any number, dim) are encoded made-up instances that no new label should claim (models/anchors.py).
     Raises ExtensionError for labels, examples or numbers that cannot be used.
     """
-    check_labels(label_set, labels)
-    check_prior(prior)
-    check_l2(l2)
+    check(label_set, labels, vectors, targets, prior=prior, l2=l2, multilabel=multilabel)
     anchors = vectors[:0] if anchors is None else anchors[anchors.isfinite().all(dim=1)]
-    check_examples([*label_set.labels, *labels], vectors, targets, multilabel=multilabel)
     # (examples, new labels)
     wanted = membership(labels, targets)
     taught = wanted.any(dim=0)
@@ -163,6 +160,23 @@ def _widened(label_set: LabelSet, labels: Sequence[str], rows: Rows) -> LabelSet
     wide = {WEIGHT: torch.cat([weight, rows.weight.to(weight)]), BIAS: torch.cat([bias, rows.bias.to(bias)])}
     head = with_head_tensors(label_set.head, wide)
     return LabelSet((*label_set.labels, *labels), head, label_set.version + 1)
+
+
+def check(
+    label_set: LabelSet,
+    labels: Sequence[str],
+    vectors: Tensor,
+    targets: Sequence[Target],
+    *,
+    prior: float,
+    l2: float,
+    multilabel: bool,
+) -> None:
+    """Raises ExtensionError for what `fit` cannot use."""
+    check_labels(label_set, labels)
+    check_prior(prior)
+    check_l2(l2)
+    check_examples([*label_set.labels, *labels], vectors, targets, multilabel=multilabel)
 
 
 def check_labels(label_set: LabelSet, labels: Sequence[str]) -> None:

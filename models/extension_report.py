@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.classifier import LabelSet
-from models.extend import L2, PRIOR, Target, fit, membership
+from models.extend import L2, PRIOR, Target, check, fit, membership
 
 FOLDS = 5
 FEW_EXAMPLES = 10
@@ -104,8 +104,8 @@ def report(
     """What `fit` with the same arguments does. Takes `folds` fits; raises ExtensionError as `fit` does."""
     anchors = vectors[:0] if anchors is None else anchors[anchors.isfinite().all(dim=1)]
     names = (*label_set.labels, *labels)
+    check(label_set, labels, vectors, targets, prior=prior, l2=l2, multilabel=multilabel)
     taught = partial(fit, label_set, labels, prior=prior, l2=l2, multilabel=multilabel)
-    taught(vectors, targets, anchors=anchors)
     parts = fold_numbers(vectors, targets, folds)
     anchor_parts = torch.arange(len(anchors)) % folds
     after, anchors_after = (torch.zeros(len(rows), len(names), dtype=torch.bool) for rows in (vectors, anchors))

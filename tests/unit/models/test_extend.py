@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from models import convex_fit
 from models.allennlp_compat import Activation
 from models.classifier import LabelSet, probabilities
-from models.convex_fit import BIAS_SHARE, Problem, Rows, fit_rows
+from models.convex_fit import BIAS_SHARE, MOST_BY_NEWTON, Problem, Rows, fit_rows, lbfgs, newton
 from models.errors import ExtensionError, LabelExists
 from models.extend import fit, inert
 from models.head_tensors import head_tensors
@@ -260,6 +261,33 @@ def test_the_rows_are_the_one_optimum(old):
     assert torch.linalg.eigvalsh(hessian).min() >= l2 * BIAS_SHARE
     assert torch.allclose(found, flat, atol=1e-5)
     assert torch.autograd.functional.jacobian(objective, found).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["softmax", "sigmoid"])
+@pytest.mark.parametrize("labels", [1, 2, 3])
+@pytest.mark.parametrize("l2", [0.005, 0.1, 10.0])
+def test_both_ways_lead_to_the_optimum(old, labels, l2):
+    given = problem(old, labels=labels)
+    by_newton, by_lbfgs = newton(given, l2), lbfgs(given, l2)
+    assert by_newton is not None
+    for one, other in zip(by_newton, by_lbfgs, strict=True):
+        assert torch.allclose(one, other, atol=1e-3)
+
+
+def test_many_numbers_are_not_found_by_newtons_method(monkeypatch):
+    given = problem(dim=MOST_BY_NEWTON)
+    monkeypatch.setattr(convex_fit, "newton", None)
+    fitted = fit_rows(given, l2=0.1)
+    assert given.loss(fitted) < given.loss(Rows(torch.zeros_like(fitted.weight), torch.zeros_like(fitted.bias)))
+
+
+def test_what_newtons_method_cannot_find_lbfgs_does(monkeypatch):
+    given = problem()
+    expected = fit_rows(given, l2=0.1)
+    monkeypatch.setattr(convex_fit, "MOST_STEPS", 1)
+    assert newton(given, 0.1) is None
+    for one, other in zip(fit_rows(given, l2=0.1), expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
 
 
 def test_the_optimum_is_better_than_its_neighbours():
