@@ -9,7 +9,8 @@
   What finds several cores free is divided among them. A GPU is a lane of one core.
   While all are busy, one more batch is handed over to be collated, but only a full one: others still grow.
   Where the event loop takes a core, that one is not free, and a batch as large as what runs is full enough.
-  For those who were answered a moment ago it waits a moment: app/echo.py.
+  For those who were answered a moment ago it waits a moment: app/echo.py. Bulk work, whose batches cost much
+  whatever is in them, waits until a turn of the event loop has brought none.
 * Who goes together: app/selection.py. How many batches of a work had better run side by side: its spreading
   (app/cores.py measures it).
 * Works take turns. Interactive work goes before bulk work, which is never handed over early (so that an
@@ -198,6 +199,9 @@ class Batcher:
                 continue  # as many of its batches run as had better
             if not parts:
                 return []
+            if self._gathers(priority, queue):
+                self._wake()
+                continue
             if (delay := self._delay(priority, work, queue)) > 0:
                 self._wake(delay)
                 continue
@@ -230,6 +234,11 @@ class Batcher:
     def _free_cores(self) -> int:
         """Fewer than none where a batch was handed over early."""
         return self._cores - sum(batch.spread.threads for batch in self._running)
+
+    def _gathers(self, priority: Priority, queue: Queue) -> bool:
+        """Whether the next turn of the event loop may bring more: whoever asks for much at once is heard in several."""
+        wanted = priority is Priority.BULK and not self._closed_by and not self._selection.is_full(queue)
+        return wanted and queue.grew()
 
     def _delay(self, priority: Priority, work: Work, queue: Queue) -> float:
         """Seconds for which what waits had better wait for company."""

@@ -21,7 +21,7 @@ from models.explain_methods import Probe
 Evaluate = Callable[[Any, Sequence[Any], Sequence[Shape]], Awaitable[list[Any]]]
 """Runs payloads of a work; one row each, which may be an exception."""
 T = TypeVar("T")
-STEPWISE = 16
+STEPWISE = 32
 """Copies of a text which a layer that walks through it takes side by side in hardly more time than one."""
 LOOK = 0.3
 """What a look at a point takes of what a gradient there does."""

@@ -101,6 +101,11 @@ class SlicedWork(OtherWork):
         return explainable_by(self.served.classifier, self.method)
 
     @property
+    def packed(self) -> bool:
+        """Layers that walk through texts leave shorter ones behind (models/row_order.py)."""
+        return super().packed or self.explainable.stepwise
+
+    @property
     def spreading(self) -> Spreading:
         worth_while = (WORTH_SHARING_ALONE_S if self.gate.alone else WORTH_SHARING_S) / self.pace.seconds_per_token
         return Spreading(batches={worth_while / 2: ONE_THREAD, worth_while * 2: EVERY_CORE})

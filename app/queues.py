@@ -15,12 +15,14 @@ class Queue:
         self.model = model
         self.tokens = 0
         self._items: dict[Item, None] = {}  # a dict, because a cancelled request leaves from the middle
+        self._grew = False
 
     @property
     def oldest(self) -> Item:
         return next(iter(self._items))
 
     def add(self, items: Sequence[Item]) -> None:
+        self._grew = True
         self._items.update(dict.fromkeys(items))
         self.tokens += sum([item.tokens for item in items])
 
@@ -32,6 +34,11 @@ class Queue:
         tokens = sum([item.tokens for item in there])
         self.tokens -= tokens
         return len(there), tokens
+
+    def grew(self) -> bool:
+        """Since this was last asked."""
+        grew, self._grew = self._grew, False
+        return grew
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)

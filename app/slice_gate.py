@@ -16,7 +16,8 @@ LULL_S = 1.0
 
 
 class SliceGate:
-    """First come, first served. What alone is longer than allowed goes alone.
+    """First come, first served. What alone is longer than allowed goes alone, or while nobody predicts on a core of its
+    own.
 
     `since_prediction` gives the seconds that have passed since something interactive came; `most_tokens` is what a
     batch holds.
@@ -61,12 +62,16 @@ class SliceGate:
                 self._waiting.remove((seconds, turn))
             self._let_in()
 
+    def _has_room(self, seconds: float) -> bool:
+        cores = self._cores if self.alone else 1
+        return len(self._under_way) < cores or sum(self._under_way) + seconds <= self.allowed
+
     def _let_in(self) -> None:
         while self._waiting:
             seconds, turn = self._waiting[0]
             if turn.cancelled():
                 return
-            if self._under_way and sum(self._under_way) + seconds > self.allowed:
+            if not self._has_room(seconds):
                 return
             self._waiting.popleft()
             self._under_way.append(seconds)
