@@ -29,6 +29,7 @@ from app.slice_gate import LULL_S
 from models.classifier import Batch, Classifier, Features, probabilities
 from models.explainable import Explainable, rows
 from models.explanations import explainable
+from models.original_slopes import original_slopes
 
 TOLERANCE = 1e-4
 """How far an attribution of the service may be from captum's."""
@@ -119,9 +120,10 @@ class Yardstick:
             index = torch.zeros(len(points[0]), dtype=torch.long)
             return self._scores(rows(batch, index), points)
 
-        found = captum.attr.IntegratedGradients(score).attribute(
-            embedded, baselines=blank, target=target, n_steps=self._steps
-        )
+        with original_slopes():  # and so the original's own layers
+            found = captum.attr.IntegratedGradients(score).attribute(
+                embedded, baselines=blank, target=target, n_steps=self._steps
+            )
         return [one.sum(dim=-1) for one in found]
 
     def _scores(self, batch: Batch, points: Sequence[Tensor]) -> Tensor:

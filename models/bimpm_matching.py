@@ -1,5 +1,5 @@
 """BiMPM's matching layer (Wang et al., 2017, https://arxiv.org/abs/1702.03814): AllenNLP's, in one call of TorchScript
-for all matchers where it predicts or is trained.
+for all matchers.
 
 The same parameters and numbers. A cosine in a perspective weighs each dimension of both vectors by the same number, so
 its product and norms are products with the squares of the weights, and no vector is laid out once for each perspective.
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models.allennlp_compat import BiMpmMatching as AllenNlpMatching
+from models.original_slopes import original_slopes_wanted
 from models.scripted import scripted
 
 
@@ -171,10 +172,10 @@ def match(
     length1) and (batch, length2) -> what all matchers find for each position of each text, (batch, length1, matchings)
     and (batch, length2, matchings).
 
-    AllenNLP's own sums give the slopes of explanations, which some of the originals' take as its torch took them, and
-    what matches a text without tokens: zero or not a number, as numbers overflow.
+    AllenNLP's own sums give what matches a text without tokens, zero or not a number, as numbers overflow; and the
+    slopes of the originals' explanations.
     """
-    if matchers[0].training or not torch.is_grad_enabled():
+    if not original_slopes_wanted():
         weights, ways = [one.weights() for one in matchers], [bool(one.is_forward) for one in matchers]
         if found := _all_matchings(list(parts1), mask1, list(parts2), mask2, weights, ways):
             return found[0], found[1]

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from models.classifier import Batch, probabilities
 from models.explain_methods import NOTHING, Method, Objective, Probe
-from models.explainable import Embedded, Explainable, rows
+from models.explainable import UNIFORM, Embedded, Explainable, rows
 from models.line import Line
+from models.original_slopes import original_slopes
 
 NOISE_LEVEL = 0.15
 """Standard deviation of the noise over the range of a token's embedding: the middle of what its authors advise."""
@@ -137,8 +138,9 @@ def _gradient(
 ) -> Sequence[Tensor]:
     objective = method.objective
     mode = explainable.original_gradients() if objective == "loss" else nullcontext()
+    layers = nullcontext() if method.name in UNIFORM else original_slopes()
     # cuDNN's recurrent layers have gradients in training mode only; ours and torch's have them always.
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode:
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode, layers:
         vectors = explainable.encode(batch, points)
         values = objective_of(objective, explainable, head, vectors, probed.targets)
         if method.factor != "sign":
