@@ -66,11 +66,19 @@ class Pace:
     def seconds_per_token(self) -> float:
         return max(LEAST_PACE, self._cost.seconds_per_token or FIRST_PACE)
 
+    @property
+    def overhead_tokens(self) -> float:
+        """As many take as long as a batch does beyond its tokens; 0 where that is not known."""
+        overhead = self._cost.overhead_tokens
+        return overhead if math.isfinite(overhead) else 0.0
+
     def observe(self, tokens: int, seconds: float) -> None:
         self._cost.observe(tokens, seconds)
 
 
 FIRST_PACE, LEAST_PACE = 5e-6, 1e-7
+AMORTIZED = 3
+"""As many times its overhead a batch may take while nobody predicts."""
 
 
 EVERY_CORE = Spread(parts=sys.maxsize)
@@ -112,8 +120,10 @@ class SlicedWork(OtherWork):
 
     @property
     def most_tokens(self) -> float:
-        """One long slice's: what is more had better wait for the next core than lengthen the way to a free one."""
-        return ALONE_S / self.pace.seconds_per_token
+        """One long slice's: what is more had better wait for the next core than lengthen the way to a free one. While
+        nobody predicts, no batch is its own overhead for the most part."""
+        most = ALONE_S / self.pace.seconds_per_token
+        return max(most, AMORTIZED * self.pace.overhead_tokens) if self.gate.alone else most
 
     def collate(self, slices: Sequence[Slice]) -> Batch:
         batch = self.served.classifier.collate([one.features for one in slices])

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 ALONE_S, BESIDE_PREDICTIONS_S = 0.04, 0.007
 """Seconds of a core that a slice may take, as estimated: a prediction that comes meanwhile may have to wait for it."""
+ALONE_SLICES = 4
 LULL_S = 1.0
 """Without a prediction for so long, explanations take longer slices, which cost less in all."""
 
@@ -44,8 +45,9 @@ class SliceGate:
 
     @property
     def allowed(self) -> float:
-        """Seconds that may be under way now: a slice for each core; of a single core's two, one is collated."""
-        return max(2, self._cores) * self.slice_s
+        """Seconds that may be under way now: a slice for each core; of a single core's two, one is collated. While
+        nobody predicts, a few that wait, of which the next batches are made."""
+        return max(2, self._cores) * self.slice_s * (ALONE_SLICES if self.alone else 1)
 
     @asynccontextmanager
     async def hold(self, seconds: float) -> AsyncIterator[None]:

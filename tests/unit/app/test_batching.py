@@ -221,6 +221,35 @@ async def test_interactive_work_runs_between_two_slices_of_bulk_work():
     assert [batch.work.name for batch in lane.batches[:3]] == ["bulk", "quick", "bulk"]
 
 
+async def asked_turn_by_turn(priority, count, **kinds):
+    """Requests of one each, the next one as soon as the event loop comes round: the sizes of the batches."""
+    lane = Lane()
+    batcher, work, asking = Batcher(lane.execute, limits(**kinds)), Doubling(), []
+    lane.gate.clear()
+    for number in range(count):
+        asking.append(asyncio.create_task(batcher.submit(work, [number], tokens(5), priority)))
+        await asyncio.sleep(0)
+    await settled()
+    lane.gate.set()
+    assert await asyncio.gather(*asking) == [[2 * number] for number in range(count)]
+    return [len(batch.items) for batch in lane.batches]
+
+
+async def test_bulk_work_waits_while_each_turn_of_the_loop_brings_more():
+    assert await asked_turn_by_turn(Priority.BULK, 6) == [6]
+    assert (await asked_turn_by_turn(Priority.INTERACTIVE, 6))[0] < 6
+    assert (await asked_turn_by_turn(Priority.BULK, 6, batch_items=2))[0] == 2
+
+
+async def test_bulk_work_that_waits_for_more_is_drained():
+    lane = Lane()
+    batcher = Batcher(lane.execute, limits())
+    asked = asyncio.create_task(batcher.submit(Doubling(), [1], tokens(5), Priority.BULK))
+    await asyncio.sleep(0)
+    await batcher.drain()
+    assert await asked == [2]
+
+
 async def test_bulk_work_keeps_a_share_of_a_busy_lane():
     lane = Lane()
     batcher = Batcher(lane.execute, limits(batch_items=4))

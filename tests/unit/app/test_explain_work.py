@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from app.cost import WARM_UP_BATCHES
-from app.explain_work import EVERY_CORE, ExplainWork, Pace
-from app.slice_gate import SliceGate
+from app.explain_work import AMORTIZED, EVERY_CORE, ExplainWork, Pace
+from app.slice_gate import ALONE_S, SliceGate
 from app.spreading import ONE_THREAD
 from models.explain_methods import METHODS
 
@@ -24,3 +24,13 @@ def test_beside_predictions_only_long_batches_take_a_second_core(since_predictio
         pace.observe(TOKENS, took)
     work = ExplainWork(served, METHODS["integrated_gradients"], "pad", pace, SliceGate(lambda: since_prediction))
     assert work.spreading.of(4, TOKENS) == spread
+
+
+@pytest.mark.parametrize(("since_prediction", "amortized"), [(60.0, True), (0.1, False)])
+def test_while_nobody_predicts_a_batch_is_worth_its_overhead(since_prediction, amortized) -> None:
+    served: Any = None
+    pace, overhead, per_token = Pace(), 0.05, 1e-5
+    for tokens in (1000, 1000, 1000, 2000, 4000, 8000):
+        pace.observe(tokens, overhead + tokens * per_token)
+    work = ExplainWork(served, METHODS["integrated_gradients"], "pad", pace, SliceGate(lambda: since_prediction))
+    assert work.most_tokens == pytest.approx(AMORTIZED * overhead / per_token if amortized else ALONE_S / per_token)

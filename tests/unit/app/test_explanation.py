@@ -96,3 +96,11 @@ def test_every_instance_without_an_answer_is_named() -> None:
     with pytest.raises(InvalidInstances) as raised:
         Asked(broken=TEXTS[1:]).explain(TEXTS)
     assert [refusal.index for refusal in raised.value.refusals] == [1, 2]
+
+
+@pytest.mark.parametrize(("name", "packed"), [("biome_sequence_classifier_single", True), ("allennlp210_cnn", False)])
+def test_texts_of_any_length_share_a_batch_where_they_are_walked_through(name: str, packed: bool) -> None:
+    classifier = load_classifier(CARRIED / f"{name}.tar.gz")
+    works = ExplainWorks(SliceGate())
+    planned = plan(works, ServedModel("it", classifier, classifier.label_set), ExplainOptions(), 1000)
+    assert planned.work.whole.packed is packed

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.slice_gate import ALONE_S, BESIDE_PREDICTIONS_S, LULL_S, SliceGate
+from app.slice_gate import ALONE_S, ALONE_SLICES, BESIDE_PREDICTIONS_S, LULL_S, SliceGate
 
 pytestmark = pytest.mark.anyio
 
@@ -66,5 +66,24 @@ def test_beside_predictions_less_is_under_way_at_once() -> None:
 
 @pytest.mark.parametrize(("cores", "slices"), [(1, 2), (2, 2), (16, 16)])
 def test_every_core_has_a_slice(cores: int, slices: int) -> None:
-    gate = SliceGate(cores=cores)
+    since = 0.0
+    gate = SliceGate(lambda: since, cores=cores)
     assert gate.allowed == slices * gate.slice_s
+    since = LULL_S + 0.1
+    assert gate.allowed == slices * gate.slice_s * ALONE_SLICES
+
+
+async def test_while_nobody_predicts_a_long_slice_has_a_core_of_its_own() -> None:
+    since = LULL_S + 0.1
+    gate = SliceGate(lambda: since, cores=2)
+    async with asyncio.timeout(1), gate.hold(5.0), gate.hold(5.0):
+        third = asyncio.create_task(_pass(gate))
+        await asyncio.sleep(0.01)
+        assert not third.done()
+    await third
+    since = 0.0
+    async with gate.hold(5.0):
+        second = asyncio.create_task(_pass(gate))
+        await asyncio.sleep(0.01)
+        assert not second.done()
+    await second
