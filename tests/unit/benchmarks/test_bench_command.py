@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,18 +43,23 @@ def test_the_table_has_the_bare_model_and_every_load(texts: Path) -> None:
     assert found["agreement"]["max_delta"] < 1e-4
 
 
-def test_answers_of_another_model_do_not_count(texts: Path) -> None:
+@pytest.fixture(scope="module")
+def another() -> Iterator[str]:
+    """The URL of a server of another model."""
     with serving(CHECKPOINTS / "distilbert_multilabel") as server:
-        other = ["--url", server.url, "--model", "distilbert_multilabel"]
-        result = CliRunner().invoke(app, ["bench", str(CHECKPOINTS / "bert_pair"), str(texts), *FEW, *other])
+        yield server.url
+
+
+def test_answers_of_another_model_do_not_count(texts: Path, another: str) -> None:
+    other = ["--url", another, "--model", "distilbert_multilabel"]
+    result = CliRunner().invoke(app, ["bench", str(CHECKPOINTS / "bert_pair"), str(texts), *FEW, *other])
     assert result.exit_code == 1
     assert "another label than the offline model" in result.stderr
 
 
-def test_a_model_that_is_not_there_is_said(texts: Path) -> None:
-    with serving(CHECKPOINTS / "bert_pair") as server:
-        other = ["--url", server.url, "--model", "nothing"]
-        result = CliRunner().invoke(app, ["bench", str(CHECKPOINTS / "bert_pair"), str(texts), *FEW, *other])
+def test_a_model_that_is_not_there_is_said(texts: Path, another: str) -> None:
+    other = ["--url", another, "--model", "nothing"]
+    result = CliRunner().invoke(app, ["bench", str(CHECKPOINTS / "bert_pair"), str(texts), *FEW, *other])
     assert result.exit_code == 1
     assert "status 404" in result.stderr
 
