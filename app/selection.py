@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import islice
 from weakref import WeakKeyDictionary
 
 from app.batch import Batch, Item, Work, cover, volume
@@ -48,10 +48,17 @@ class Selection:
         window = islice(queue, WINDOW_BATCHES * self.limits.batch_items)
         candidates = [item for item in window if not work.one_shape or item.shape == oldest.shape]
         if work.packed:
-            totals = accumulate(item.tokens for item in candidates[:most_items])
-            return candidates[: max(1, sum(1 for total in totals if total <= most_tokens))]
+            return self._as_they_came(candidates[:most_items], most_tokens)
         candidates.sort(key=lambda item: abs(item.tokens - oldest.tokens))
         return self._nearest(candidates[:most_items], most_tokens, self._cost(work).overhead_tokens)
+
+    def _as_they_came(self, candidates: list[Item], most_tokens: float) -> list[Item]:
+        shape, real, most_padded = candidates[0].shape, 0, MOST_PADDED * self.token_budget
+        for count, item in enumerate(candidates, start=1):
+            shape, real = cover(shape, item.shape), real + item.tokens
+            if count > 1 and (real > most_tokens or count * volume(shape) > most_padded):
+                return candidates[: count - 1]
+        return candidates
 
     def _nearest(self, candidates: list[Item], most_tokens: float, most_padding: float) -> list[Item]:
         shape, real = candidates[0].shape, 0
@@ -80,6 +87,8 @@ class Selection:
         self.token_budget = min(self.limits.batch_tokens, self.token_budget + share)
 
 
+MOST_PADDED = 4
+"""As many times a batch's tokens it may hold where padding costs no time: it takes memory."""
 WINDOW_BATCHES = 8
 """Among how many full batches' worth of instances neighbours in length are looked for."""
 BUDGET_RECOVERY = 0.01

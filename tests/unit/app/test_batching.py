@@ -208,6 +208,18 @@ async def test_where_padding_costs_nothing_instances_go_as_they_came():
     assert [batch.padded_tokens for batch in lane.batches[1:]] == [72, 95]
 
 
+async def test_where_padding_costs_nothing_it_has_an_end_too():
+    lane, work = Lane(), Doubling(packed=True)
+    batcher = Batcher(lane.execute, limits(batch_items=64, batch_tokens=100))
+    held = await hold(batcher, lane)
+    answers = asyncio.create_task(batcher.submit(work, range(12), tokens(*[1] * 11, 80)))
+    await settled()
+    lane.gate.set()
+    assert await answers == [2 * number for number in range(12)]
+    await held
+    assert [len(batch.items) for batch in lane.batches[1:]] == [11, 1]
+
+
 async def test_interactive_work_runs_between_two_slices_of_bulk_work():
     lane = Lane()
     batcher = Batcher(lane.execute, limits(batch_items=4))
