@@ -111,7 +111,8 @@ def _rows(found: Tensor) -> Rows:
 
 
 def _curvature(problem: Problem, probabilities: Tensor, inputs: Tensor, penalty: Tensor) -> Tensor:
-    """The objective's second derivatives: (labels * (dim + 1), labels * (dim + 1))."""
+    """The objective's second derivatives, of which Cholesky's factors need the lower triangle: (labels * (dim + 1),
+    labels * (dim + 1))."""
     labels, width = probabilities.size(1), inputs.size(1)
     whole = inputs.new_zeros(labels, width, labels, width)
     for one in range(labels):
@@ -122,7 +123,6 @@ def _curvature(problem: Problem, probabilities: Tensor, inputs: Tensor, penalty:
             elif problem.old is not None:
                 shares = probabilities[:, one] * probabilities[:, other]
                 whole[one, :, other] = -(inputs.t() * (problem.weights * shares)) @ inputs
-                whole[other, :, one] = whole[one, :, other]
     # (labels, dim + 1, labels, dim + 1) -> (labels * (dim + 1), labels * (dim + 1))
     return whole.flatten(2).flatten(0, 1)
 

@@ -51,6 +51,13 @@ def test_counts_of_the_confusion_table_are_the_examples():
     assert all(scores(told)[name].recall == rows[name][told.confusion.labels.index(name)] / 20 for name in NEW)
 
 
+def test_what_cannot_be_learned_from_is_named_by_its_own_place():
+    vectors, targets = examples(count=60)
+    targets[41] = "nobody"
+    with pytest.raises(ExtensionError, match=r"examples\[41\].*nobody"):
+        report(label_set(), NEW, vectors, targets)
+
+
 def test_old_labels_before_and_after():
     old = label_set()
     vectors = inputs()
