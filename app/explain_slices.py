@@ -23,6 +23,8 @@ Evaluate = Callable[[Any, Sequence[Any], Sequence[Shape]], Awaitable[list[Any]]]
 T = TypeVar("T")
 STEPWISE = 32
 """Copies of a text which a layer that walks through it takes side by side in hardly more time than one."""
+TO_SPARE = 0.5
+"""Which share of the gate explanations may fill that are asked for at once."""
 LOOK = 0.3
 """What a look at a point takes of what a gradient there does."""
 WORTH_LOOKING_S = 0.01
@@ -43,8 +45,9 @@ class Slicer:
         self._tokens = volume(features.shape)
 
     def whole_at_once(self, steps: int) -> bool:
-        """Whether so many steps are one slice."""
-        return steps <= self._slice_copies
+        """Whether so many steps are one slice for which there is room to spare. Where many come, their ends are found
+        first: those are let in, and wait in the queue, which is counted and bounded."""
+        return steps <= self._slice_copies and self._gate.has_room(self._seconds(steps), TO_SPARE)
 
     async def whole(self, target: int | None, probes: Sequence[Probe]) -> Any:
         """The instance's InstanceEnds with the sums of all probes, for the predicted label where none is named, or why

@@ -64,16 +64,17 @@ class SliceGate:
                 self._waiting.remove((seconds, turn))
             self._let_in()
 
-    def _has_room(self, seconds: float) -> bool:
+    def has_room(self, seconds: float, share: float = 1.0) -> bool:
+        """Whether so much would be let in now, were nobody waiting and no more than that share allowed."""
         cores = self._cores if self.alone else 1
-        return len(self._under_way) < cores or sum(self._under_way) + seconds <= self.allowed
+        return len(self._under_way) < cores or sum(self._under_way) + seconds <= share * self.allowed
 
     def _let_in(self) -> None:
         while self._waiting:
             seconds, turn = self._waiting[0]
             if turn.cancelled():
                 return
-            if not self._has_room(seconds):
+            if not self.has_room(seconds):
                 return
             self._waiting.popleft()
             self._under_way.append(seconds)

@@ -92,6 +92,21 @@ def test_steps_that_were_not_enough_are_not_told_with_the_ends(monkeypatch: pyte
     assert auto["delta"] == pytest.approx(same["delta"], abs=1e-6)
 
 
+def test_where_many_are_under_way_the_ends_come_first() -> None:
+    """They wait in the batcher's queue, which is bounded; the gate's line is not."""
+    asked, gate = Asked(), SliceGate()
+    planned = plan(ExplainWorks(gate), ServedModel("it", CLASSIFIER, CLASSIFIER.label_set), ExplainOptions(), 1000)
+    features = [CLASSIFIER.featurize(TEXTS[0])]
+
+    async def beside_others() -> list[dict[str, Any]]:
+        async with gate.hold(0.6 * gate.allowed), gate.hold(0.1 * gate.allowed):
+            return await explain(planned, TEXTS[:1], features, asked.evaluate, gate)
+
+    (answer,) = asyncio.run(beside_others())
+    assert asked.kinds == [EndsWork, ExplainWork]
+    assert answer["score"] == Asked().explain(TEXTS[:1])[0]["score"]
+
+
 def test_every_instance_without_an_answer_is_named() -> None:
     with pytest.raises(InvalidInstances) as raised:
         Asked(broken=TEXTS[1:]).explain(TEXTS)
