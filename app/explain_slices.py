@@ -45,9 +45,10 @@ class Slicer:
         self._tokens = volume(features.shape)
 
     def whole_at_once(self, steps: int) -> bool:
-        """Whether so many steps are one slice for which there is room to spare. Where many come, their ends are found
-        first: those are let in, and wait in the queue, which is counted and bounded."""
-        return steps <= self._slice_copies and self._gate.has_room(self._seconds(steps), TO_SPARE)
+        """Whether so many steps are one slice for which there is room to spare. Where many come, or somebody predicts,
+        their ends are found first: those are let in, and wait in the queue, which is counted and bounded."""
+        spare = self._gate.alone and self._gate.has_room(self._seconds(steps), TO_SPARE)
+        return spare and steps <= self._slice_copies
 
     async def whole(self, target: int | None, probes: Sequence[Probe]) -> Any:
         """The instance's InstanceEnds with the sums of all probes, for the predicted label where none is named, or why
