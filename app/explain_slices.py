@@ -23,8 +23,6 @@ Evaluate = Callable[[Any, Sequence[Any], Sequence[Shape]], Awaitable[list[Any]]]
 T = TypeVar("T")
 STEPWISE = 32
 """Copies of a text which a layer that walks through it takes side by side in hardly more time than one."""
-TO_SPARE = 0.5
-"""Which share of the gate explanations may fill that are asked for at once."""
 LOOK = 0.3
 """What a look at a point takes of what a gradient there does."""
 WORTH_LOOKING_S = 0.01
@@ -44,11 +42,8 @@ class Slicer:
         self._gate = gate
         self._tokens = volume(features.shape)
 
-    def whole_at_once(self, steps: int) -> bool:
-        """Whether so many steps are one slice for which there is room to spare. Where many come, or somebody predicts,
-        their ends are found first: those are let in, and wait in the queue, which is counted and bounded."""
-        spare = self._gate.alone and self._gate.has_room(self._seconds(steps), TO_SPARE)
-        return spare and steps <= self._slice_copies
+    def is_slice(self, copies: int) -> bool:
+        return copies <= self._slice_copies
 
     async def whole(self, target: int | None, probes: Sequence[Probe]) -> Any:
         """The instance's InstanceEnds with the sums of all probes, for the predicted label where none is named, or why
@@ -67,11 +62,11 @@ class Slicer:
 
     def worth_a_look(self, steps: int) -> bool:
         """Whether so many steps take so long that a look at a few points first may spare time."""
-        return self._seconds(steps) >= WORTH_LOOKING_S and self._may_look(FIRST_LEVEL)
+        return self.seconds(steps) >= WORTH_LOOKING_S and self._may_look(FIRST_LEVEL)
 
     def _may_look(self, points: int) -> bool:
         """Whether so many points can be looked at in one slice."""
-        return LOOK * self._seconds(points) <= self._gate.slice_s and points <= self._most_copies
+        return LOOK * self.seconds(points) <= self._gate.slice_s and points <= self._most_copies
 
     async def smooth(self, curve: Curve) -> Curve | None:
         """The curve with as many points as tell the rest; None where too many would be needed, or too long a slice."""
@@ -102,22 +97,37 @@ class Slicer:
 
     async def _row(self, work: Any, copies: int, wanted: Any, share: float = 1.0) -> Any:
         one = Slice(self._features, copies, wanted)
-        async with self._gate.hold(share * self._seconds(copies)):
+        async with self._gate.hold(share * self.seconds(copies)):
             return (await self._evaluate(work, [one], [one.shape]))[0]
 
     @property
     def _slice_copies(self) -> int:
         least = STEPWISE if self._work.explainable.stepwise else 1
-        return min(max(least, int(self._gate.slice_s / max(self._seconds(1), 1e-9))), self._most_copies)
+        return min(max(least, int(self._gate.slice_s / max(self.seconds(1), 1e-9))), self._most_copies)
 
     @property
     def _most_copies(self) -> int:
         """As many as a batch holds."""
         return max(1, self._gate.most_tokens // max(self._tokens, 1))
 
-    def _seconds(self, copies: int) -> float:
+    def seconds(self, copies: int) -> float:
         """What so many copies of the instance take of a core."""
         return self._tokens * copies * self._work.pace.seconds_per_token
+
+
+async def all_wholes(
+    of_each: Sequence[tuple[Slicer, Sequence[Probe]]], target: int | None, gate: SliceGate
+) -> list[InstanceEnds] | None:
+    """The ends of each with the sums of its probes. None where one of them is more than a slice, or where there is no
+    room to spare: then their ends had better be found first, which are let in, and wait in the batcher's queue, which
+    is counted and bounded.
+
+    Raises InvalidInstances with every instance that the classifier has no answer for.
+    """
+    slices = all(slicer.is_slice(len(probes)) for slicer, probes in of_each)
+    if not slices or not gate.spares(sum(slicer.seconds(len(probes)) for slicer, probes in of_each)):
+        return None
+    return checked(await all_of([slicer.whole(target, probes) for slicer, probes in of_each]))
 
 
 async def all_ends(

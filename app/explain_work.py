@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from app.batch import Shape
-from app.cost import BatchCost
+from app.pace import Pace
 from app.served import NO_ANSWER, OtherWork, ServedModel
 from app.slice_gate import ALONE_S, SliceGate
 from app.spreading import ONE_THREAD, Spread, Spreading
@@ -56,31 +56,8 @@ class Slice:
         return (*((texts * count, tokens) for texts, tokens in self.features.shape), (0, count))
 
 
-@dataclass
-class Pace:
-    """How long a token of a slice takes, learnt from the slices that ran."""
-
-    _cost: BatchCost = field(default_factory=BatchCost)
-
-    @property
-    def seconds_per_token(self) -> float:
-        return max(LEAST_PACE, self._cost.seconds_per_token or FIRST_PACE)
-
-    @property
-    def overhead_tokens(self) -> float:
-        """As many take as long as a batch does beyond its tokens; 0 where that is not known."""
-        overhead = self._cost.overhead_tokens
-        return overhead if math.isfinite(overhead) else 0.0
-
-    def observe(self, tokens: int, seconds: float) -> None:
-        self._cost.observe(tokens, seconds)
-
-
-FIRST_PACE, LEAST_PACE = 5e-6, 1e-7
 AMORTIZED = 3
 """As many times its overhead a batch may take while nobody predicts."""
-
-
 EVERY_CORE = Spread(parts=sys.maxsize)
 WORTH_SHARING_ALONE_S, WORTH_SHARING_S = 0.002, 0.012
 """What a batch of slices has to take for a second core to be faster: their many small steps in Python go one by one.
@@ -134,6 +111,9 @@ class SlicedWork(OtherWork):
         """The slices of a collated batch, their features, and the path of each."""
         features = Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens)
         return batch.tensors["slices"], features, path(self.explainable, features, self.baseline)
+
+    def _ends(self, features: Batch, along: Path) -> list[InstanceEnds]:
+        return _instance_ends(ends(self.explainable, self.served.label_set.head, features, along))
 
     def _gradients(
         self, features: Batch, along: Path, probes: Sequence[Sequence[Probe]], targets: Sequence[int]
@@ -245,7 +225,7 @@ class EndsWork(SlicedWork):
     def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
         """InvalidInstance where the classifier has no answer."""
         _, features, along = self._opened(batch)
-        return _answered(_instance_ends(ends(self.explainable, self.served.label_set.head, features, along)))
+        return _answered(self._ends(features, along))
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +234,7 @@ class WholeWork(SlicedWork):
 
     def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
         slices, features, along = self._opened(batch)
-        found = _instance_ends(ends(self.explainable, self.served.label_set.head, features, along))
+        found = self._ends(features, along)
         asked: list[Probing] = [one.wanted for one in slices]
         targets = [
             its_ends.predicted if one.target is None else one.target for one, its_ends in zip(asked, found, strict=True)

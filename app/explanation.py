@@ -16,7 +16,7 @@ from app.answers import truncation
 from app.batch import volume
 from app.errors import InvalidInstances, InvalidParameters, Refusal
 from app.explain_answer import NOT_COMPARABLE, Explained, Level, explanation, is_duplicate_detector
-from app.explain_slices import Evaluate, Slicer, all_ends, all_of, checked
+from app.explain_slices import Evaluate, Slicer, all_ends, all_of, all_wholes
 from app.explain_work import ExplainWork, ExplainWorks, InstanceEnds
 from app.served import ServedModel
 from app.slice_gate import SliceGate
@@ -79,6 +79,11 @@ class Plan:
     @property
     def every_label(self) -> bool:
         return self.options.target == "all" and self.target is None
+
+    def targets(self, its_ends: InstanceEnds) -> Sequence[int]:
+        if self.every_label:
+            return range(len(self.labels))
+        return [its_ends.predicted if self.target is None else self.target]
 
     def probes(self, steps: int | None, tokenization: Tokenization) -> Sequence[Probe]:
         if self.method.name == "occlusion":
@@ -161,9 +166,10 @@ async def _first_told(
     if planned.curved and all(slicer.worth_a_look(planned.first_steps or 0) for slicer in slicers):
         return await all_ends(work.curved_ends, features, evaluate, gate)
     probes = [planned.probes(planned.first_steps, one) for one in tokenizations]
-    of_each = list(zip(slicers, probes, strict=True))
-    if not planned.every_label and all(slicer.whole_at_once(len(own)) for slicer, own in of_each):
-        return checked(await all_of([slicer.whole(planned.target, own) for slicer, own in of_each]))
+    if not planned.every_label:
+        wholes = await all_wholes(list(zip(slicers, probes, strict=True)), planned.target, gate)
+        if wholes is not None:
+            return wholes
     return await all_ends(work.ends, features, evaluate, gate)
 
 
@@ -191,20 +197,16 @@ async def _explain_instance(
     """One for each target."""
     curve = await slicer.smooth(its_ends.curve) if its_ends.curve else None
     warnings = [*features.warnings, *map(truncation, features.truncated)]
-    labels = planned.labels
-    if planned.method.name == "biome_pair" and not is_duplicate_detector(labels):
+    if planned.method.name == "biome_pair" and not is_duplicate_detector(planned.labels):
         warnings.append(NOT_COMPARABLE)
 
     async def explain_target(target: int) -> dict[str, Any]:
         values, steps, delta = await _attributed(planned, tokenization, its_ends, curve, target, slicer)
         options, score = planned.options, its_ends.scores[target]
-        explained = Explained(index, labels[target], score, options.method, steps, delta, warnings)
+        explained = Explained(index, planned.labels[target], score, options.method, steps, delta, warnings)
         return explanation(explained, planned.method, tokenization, values, options.normalize, options.level)
 
-    target = its_ends.predicted if planned.target is None else planned.target
-    return await all_of(
-        [explain_target(one) for one in (range(len(planned.labels)) if planned.every_label else [target])]
-    )
+    return await all_of([explain_target(target) for target in planned.targets(its_ends)])
 
 
 async def _attributed(

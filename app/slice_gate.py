@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 ALONE_S, BESIDE_PREDICTIONS_S = 0.04, 0.007
 """Seconds of a core that a slice may take, as estimated: a prediction that comes meanwhile may have to wait for it."""
 ALONE_SLICES = 4
+"""Slices of each core that may be under way while nobody predicts: one runs, and batches are made of the others."""
+TO_SPARE = 0.5
 LULL_S = 1.0
 """Without a prediction for so long, explanations take longer slices, which cost less in all."""
 
@@ -64,17 +66,20 @@ class SliceGate:
                 self._waiting.remove((seconds, turn))
             self._let_in()
 
-    def has_room(self, seconds: float, share: float = 1.0) -> bool:
-        """Whether so much would be let in now, were nobody waiting and no more than that share allowed."""
+    def spares(self, seconds: float) -> bool:
+        """Whether nobody predicts, and beside so much others would be let in as well."""
+        return self.alone and sum(self._under_way) + seconds <= TO_SPARE * self.allowed
+
+    def _has_room(self, seconds: float) -> bool:
         cores = self._cores if self.alone else 1
-        return len(self._under_way) < cores or sum(self._under_way) + seconds <= share * self.allowed
+        return len(self._under_way) < cores or sum(self._under_way) + seconds <= self.allowed
 
     def _let_in(self) -> None:
         while self._waiting:
             seconds, turn = self._waiting[0]
             if turn.cancelled():
                 return
-            if not self.has_room(seconds):
+            if not self._has_room(seconds):
                 return
             self._waiting.popleft()
             self._under_way.append(seconds)

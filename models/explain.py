@@ -15,7 +15,6 @@ from models.classifier import Batch, probabilities
 from models.explain_methods import NOTHING, Method, Objective, Probe
 from models.explainable import UNIFORM, Embedded, Explainable, rows
 from models.line import Line
-from models.original_slopes import original_slopes
 
 NOISE_LEVEL = 0.15
 """Standard deviation of the noise over the range of a token's embedding: the middle of what its authors advise."""
@@ -136,13 +135,11 @@ def _gradient(
     leaves: Embedded,
     probed: Probed,
 ) -> Sequence[Tensor]:
-    objective = method.objective
-    mode = explainable.original_gradients() if objective == "loss" else nullcontext()
-    layers = nullcontext() if method.name in UNIFORM else original_slopes()
+    mode = nullcontext() if method.name in UNIFORM else explainable.original_gradients()
     # cuDNN's recurrent layers have gradients in training mode only; ours and torch's have them always.
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode, layers:
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode:
         vectors = explainable.encode(batch, points)
-        values = objective_of(objective, explainable, head, vectors, probed.targets)
+        values = objective_of(method.objective, explainable, head, vectors, probed.targets)
         if method.factor != "sign":
             values = values * probed.weights.flatten()
         return torch.autograd.grad(values.sum(), leaves)

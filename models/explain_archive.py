@@ -6,8 +6,8 @@ AllenNLP's interpreters have it; else they are what the text field embedder give
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -85,8 +85,11 @@ class ExplainableArchive(Explainable):
             return loss + self.classifier.model.verification_loss(vectors, targets)
         return loss
 
-    def original_gradients(self) -> AbstractContextManager[Any]:
-        return LegacyGradients() if self.classifier.source.versions in LEGACY_VERSIONS else nullcontext()
+    @contextmanager
+    def original_gradients(self) -> Iterator[None]:
+        legacy = self.classifier.source.versions in LEGACY_VERSIONS
+        with super().original_gradients(), LegacyGradients() if legacy else nullcontext():
+            yield
 
 
 LEGACY_VERSIONS = ("0.3", "0.8 - 0.9")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.classifier import Batch, Classifier, Features, Instance
+from models.original_slopes import original_slopes
 
 Embedded = Sequence[Tensor]
 """One tensor per input of the classifier, (batch, [texts,] tokens, dim)."""
@@ -98,8 +99,8 @@ class Explainable(ABC):
         return functional.cross_entropy(logits, targets, reduction="none")
 
     def original_gradients(self) -> AbstractContextManager[Any]:
-        """Within this block slopes are those of the torch that the original ran on."""
-        return nullcontext()
+        """Within this block slopes are those of the original's layers, on the torch that it ran on."""
+        return original_slopes()
 
 
 def rows(batch: Batch, index: Tensor) -> Batch:

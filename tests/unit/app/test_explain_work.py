@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from app.cost import WARM_UP_BATCHES
-from app.explain_work import AMORTIZED, EVERY_CORE, ExplainWork, Pace
+from app.explain_work import AMORTIZED, EVERY_CORE, ExplainWork
+from app.pace import Pace
 from app.slice_gate import ALONE_S, SliceGate
 from app.spreading import ONE_THREAD
 from models.explain_methods import METHODS

@@ -107,6 +107,14 @@ def test_where_many_are_under_way_the_ends_come_first() -> None:
     assert answer["score"] == Asked().explain(TEXTS[:1])[0]["score"]
 
 
+def test_many_instances_of_one_request_are_many_under_way() -> None:
+    asked = Asked()
+    answers = asked.explain(TEXTS * 60)
+    assert asked.kinds[0] is EndsWork
+    assert set(asked.kinds[1:]) == {ExplainWork}
+    assert [answer["instance"] for answer in answers] == list(range(180))
+
+
 def test_every_instance_without_an_answer_is_named() -> None:
     with pytest.raises(InvalidInstances) as raised:
         Asked(broken=TEXTS[1:]).explain(TEXTS)

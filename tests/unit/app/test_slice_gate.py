@@ -73,6 +73,17 @@ def test_every_core_has_a_slice(cores: int, slices: int) -> None:
     assert gate.allowed == slices * gate.slice_s * ALONE_SLICES
 
 
+async def test_room_is_spared_for_others() -> None:
+    since = LULL_S + 0.1
+    gate = SliceGate(lambda: since, cores=2)
+    assert gate.spares(0.4 * gate.allowed)
+    assert not gate.spares(0.6 * gate.allowed)
+    async with gate.hold(0.3 * gate.allowed):
+        assert not gate.spares(0.4 * gate.allowed)
+    since = 0.0
+    assert not gate.spares(0.0)
+
+
 async def test_while_nobody_predicts_a_long_slice_has_a_core_of_its_own() -> None:
     since = LULL_S + 0.1
     gate = SliceGate(lambda: since, cores=2)

@@ -1,0 +1,29 @@
+"""How long a token of an explanation's slice takes, learnt from the slices that ran."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from app.cost import BatchCost
+
+
+@dataclass
+class Pace:
+    _cost: BatchCost = field(default_factory=BatchCost)
+
+    @property
+    def seconds_per_token(self) -> float:
+        return max(LEAST_PACE, self._cost.seconds_per_token or FIRST_PACE)
+
+    @property
+    def overhead_tokens(self) -> float:
+        """As many take as long as a batch does beyond its tokens; 0 where that is not known."""
+        overhead = self._cost.overhead_tokens
+        return overhead if math.isfinite(overhead) else 0.0
+
+    def observe(self, tokens: int, seconds: float) -> None:
+        self._cost.observe(tokens, seconds)
+
+
+FIRST_PACE, LEAST_PACE = 5e-6, 1e-7
