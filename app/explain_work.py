@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-import torch
 from torch import Tensor
 
 from app.batch import Shape
@@ -19,7 +18,7 @@ from app.served import NO_ANSWER, OtherWork, ServedModel
 from app.slice_gate import ALONE_S, SliceGate
 from app.spreading import ONE_THREAD, Spread, Spreading
 from models.classifier import Batch, Features, padded_tokens
-from models.curve import FIRST_LEVEL, LEVELS, Curve, curved_ends, curves, gradients_along
+from models.curve import FIRST_LEVEL, LEVELS, Curve, curved_ends, curves, gradients_along, stacked
 from models.errors import InvalidInstance
 from models.explain import Ends, Path, ends, gradients, path
 from models.explain_methods import Method, Probe, columns_of, probes_of
@@ -195,7 +194,7 @@ class LookWork(SlicedWork):
 
     def run(self, batch: Batch) -> list[Curve]:
         slices, features, along = self._opened(batch)
-        known = torch.stack([one.wanted.points for one in slices])
+        known = stacked([one.wanted for one in slices])
         return curves(self.explainable, features, along, self.level, known)
 
 

@@ -19,6 +19,7 @@ import numpy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.classifier import Batch
 from models.explain import Ends, Path, attributed, ends_of, objective_of
@@ -67,11 +68,23 @@ def curves(explainable: Explainable, batch: Batch, along: Path, level: int, know
     points = _pooled(explainable, batch, along, alphas)
     if known is not None:
         joined = points.new_empty(len(points), level, points.size(-1))
-        joined[:, ::2], joined[:, 1::2] = known, points
+        joined[:, ::2], joined[:, 1::2] = _as_wide(known, points.size(-1)), points
         points = joined
     judged = [count for count in LEVELS if count <= FIRST_LEVEL] if known is None else [level]
     bends = [_bends(points, count) for count in judged]
     return [_coarsest(one, judged, own) for one, own in zip(points, zip(*bends, strict=True), strict=True)]
+
+
+def stacked(of: Sequence[Curve]) -> Tensor:
+    """The points of curves of one level: (curves, level, pooled dim), zeros where others are wider."""
+    width = max(one.points.size(1) for one in of)
+    return torch.stack([_as_wide(one.points, width) for one in of])
+
+
+def _as_wide(points: Tensor, width: int) -> Tensor:
+    """(..., pooled dim) -> (..., width), which depends on the batch where there is nothing (models/pooled.py)."""
+    missing = width - points.size(-1)
+    return functional.pad(points, (0, missing)) if missing else points
 
 
 @torch.no_grad()
@@ -174,7 +187,7 @@ def _slopes(method: Method, explainable: Explainable, head: nn.Module, stretches
     """(batch, level, pooled dim): how what the probes see changes with each point of the curves."""
     most = max(len(one.probes) for one in stretches)
     probes = [(*one.probes, *[NOTHING] * (most - len(one.probes))) for one in stretches]
-    points = torch.stack([one.curve.points for one in stretches]).requires_grad_()
+    points = stacked([one.curve for one in stretches]).requires_grad_()
     told = torch.stack([_told(points, own) for own in probes])  # (batch, probes, level)
     weights = points.new_tensor([[probe.weight for probe in own] for own in probes])  # (batch, probes)
     targets = torch.tensor([one.target for one in stretches], device=points.device).repeat_interleave(most)
@@ -206,4 +219,4 @@ def _pulled_back(
             for start, (blank, whole) in zip(starts, zip(*along, strict=True), strict=True)
         ]
         pooled = explainable.pool(rows(batch, owner), points)
-        return torch.autograd.grad(pooled, starts, slopes)
+        return torch.autograd.grad(pooled, starts, _as_wide(slopes, pooled.size(1)))

@@ -34,6 +34,9 @@ class PipelineModel(Pooled, Model):
     def finish(self, pooled: Tensor) -> Tensor:
         return self._head.finish(pooled)
 
+    def encode(self, *inputs: Any) -> Tensor:
+        return self._head.encode(*inputs)
+
     def forward(self, *inputs: Any, **named: Any) -> dict[str, Any]:
         output: dict[str, Any] = self._head(*inputs, **named)
         return output

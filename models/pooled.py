@@ -13,7 +13,8 @@ class Pooled:
     """
 
     def pool(self, *inputs: Any) -> Tensor:
-        """The tensors of each input -> (batch, pooled dim)."""
+        """The tensors of each input -> (batch, pooled dim). What an instance has not, while others of the batch have
+        it, comes last, and is all zeros."""
         raise NotImplementedError
 
     def finish(self, pooled: Tensor) -> Tensor:

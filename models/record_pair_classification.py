@@ -99,16 +99,40 @@ class RecordPairClassification(ClassificationHead):
             reading.truncated += [name] if clip.clipped else []
         return self.add_label(reading, label)
 
-    def pool(self, record1: TextFieldTensors, record2: TextFieldTensors) -> Tensor:
+    def encode(self, record1: TextFieldTensors, record2: TextFieldTensors) -> Tensor:
         """Twice (batch, fields, tokens) ids -> (batch, dim)."""
         if self.training:
             return self.match_fields(*self.encode_fields(record1), *self.encode_fields(record2))
+        sides = self._sides(record1, record2)
+        return self._match_stacked(*sides[0]) if len(sides) == 1 else self.match_fields(*sides[0], *sides[1])
+
+    def pool(self, record1: TextFieldTensors, record2: TextFieldTensors) -> Tensor:
+        """The fields' vectors, each with a 1 behind it, or a 0 where there is none: twice (batch, fields, tokens) ids
+        -> (batch, fields * 2 * (dim + 1)), with as many fields as the longer record has."""
+        marked = [torch.cat([fields, mask.unsqueeze(-1)], dim=-1) for fields, mask in self._sides(record1, record2)]
+        records = marked if len(marked) == 2 else marked[0].chunk(2)
+        longest = max(record.size(1) for record in records)
+        records = [functional.pad(record, (0, 0, 0, longest - record.size(1))) for record in records]
+        # twice (batch, fields, dim + 1) -> (batch, fields, 2, dim + 1) -> (batch, fields * 2 * (dim + 1))
+        return torch.stack(list(records), dim=2).flatten(1)
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """(batch, fields * 2 * (dim + 1)) -> (batch, dim)."""
+        width = self._field_encoder.get_output_dim() + 1
+        # (batch, fields * 2 * (dim + 1)) -> twice (batch, fields, dim + 1)
+        record1, record2 = pooled.unflatten(1, (-1, 2, width)).unbind(2)
+        return self.match_fields(
+            record1[..., :-1], record1[..., -1] > MARKED, record2[..., :-1], record2[..., -1] > MARKED
+        )
+
+    def _sides(self, record1: TextFieldTensors, record2: TextFieldTensors) -> list[tuple[Tensor, Tensor]]:
+        """The fields' vectors (batch, fields, dim) and their mask (batch, fields) of each record, or where they are
+        alike of both, one record's behind the other's."""
         (embedded1, mask1), (embedded2, mask2) = self._embedded(record1), self._embedded(record2)
+        texts = [(embedded1, mask1), (embedded2, mask2)]
         if _alike(embedded1, embedded2):
-            embedded, mask = _stacked(embedded1, mask1, embedded2, mask2)
-            return self._match_stacked(self._fields(embedded, mask), mask.any(dim=-1))
-        fields1, fields2 = self._fields(embedded1, mask1), self._fields(embedded2, mask2)
-        return self.match_fields(fields1, mask1.any(dim=-1), fields2, mask2.any(dim=-1))
+            texts = [_stacked(embedded1, mask1, embedded2, mask2)]
+        return [(self._fields(embedded, mask), mask.any(dim=-1)) for embedded, mask in texts]
 
     def encode_fields(self, record: TextFieldTensors) -> tuple[Tensor, Tensor]:
         """(batch, fields, tokens) ids -> a vector for each field (batch, fields, dim), and their mask."""
@@ -181,6 +205,10 @@ class RecordPairClassification(ClassificationHead):
     ) -> dict[str, Any]:
         """Twice (batch, fields, tokens) ids and (batch,) label indices -> what `output` gives."""
         return self.output(self._output_layer(self.encode(record1, record2)), label)
+
+
+MARKED = 0.5
+"""Of a field's mark, which may have been told from others like it."""
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

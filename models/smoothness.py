@@ -24,9 +24,11 @@ SMOOTH_ACTIVATIONS = frozenset({"gelu", "gelu_new", "gelu_pytorch_tanh", "silu",
 def smooth_from_tokens(model: nn.Module) -> bool:
     """From the vectors of tokens on. A guess from the kinds of its layers: what is wrong is found out."""
     if isinstance(model, PipelineModel):
-        compares = isinstance(model.head, RecordPairClassification)  # its matching takes maxima
         over_tokens, over_texts = model.head.encoders()
-        return not compares and _all_smooth([*over_tokens, *over_texts])
+        if isinstance(model.head, RecordPairClassification):
+            # Its matching, which takes maxima, comes behind the seam, where records have as many fields as each other.
+            return _all_smooth(over_tokens) and not model.head.pools_over_padding
+        return _all_smooth([*over_tokens, *over_texts])
     if isinstance(model, EncodingBasicClassifier | SequenceClassifierBase):
         over_tokens, over_texts = encoders_of(model)
         # Texts of 0.3 drop out of a list as soon as their vectors have no positive component.

@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from models.archive_classifier import ArchiveClassifier
+from models.curve import FIRST_LEVEL, Curve, Stretch, curves, gradients_along
+from models.explain import gradients, path
+from models.explain_methods import METHODS
+from models.explanations import explainable_by
 from models.loading import load_classifier
 from tests.oracle.oracles import CARRIED
 
@@ -48,5 +53,50 @@ def test_parts_are_called(
         part.register_forward_pre_hook(lambda *_, name=name: called.append(name))
     batch = classifier.collate([classifier.featurize(records)])
     head.train(training)
-    head.pool(**batch.tensors)
+    head.encode(**batch.tensors)
     assert called == order
+
+
+LONGER = {"record1": {"first_name": "Ana", "city": "Rom", "zip": "001"}, "record2": {"city": "Rom"}}
+
+
+@pytest.mark.parametrize("records", [[ALIKE], [UNLIKE], [ALIKE, UNLIKE, LONGER]], ids=["alike", "unlike", "a batch"])
+@torch.no_grad()
+def test_what_is_pooled_is_finished_to_the_encoding(
+    classifier: ArchiveClassifier, records: list[Mapping[str, Any]]
+) -> None:
+    batch = classifier.collate([classifier.featurize(one) for one in records])
+    found = classifier.finish(classifier.pool(batch))
+    torch.testing.assert_close(found, classifier.encode(batch), atol=1e-6, rtol=1e-5)
+
+
+def test_slopes_are_told_from_the_curves_of_the_fields(classifier: ArchiveClassifier) -> None:
+    """Whatever other records were in the batch that a curve was found in, and are in the one where it is used."""
+    classifier.model.requires_grad_(False)
+    method = METHODS["integrated_gradients"]
+    explainable, head, probes = explainable_by(classifier, method), classifier.label_set.head, method.probes(50)
+    assert explainable.smooth
+
+    def opened(*records: Mapping[str, Any]) -> tuple[Any, Any]:
+        batch = classifier.collate([classifier.featurize(one) for one in records])
+        return batch, path(explainable, batch, "pad")
+
+    def found_in(*records: Mapping[str, Any]) -> list[Curve]:
+        return curves(explainable, *opened(*records), FIRST_LEVEL)
+
+    alone = [found_in(one)[0] for one in (ALIKE, UNLIKE, LONGER)]
+    together = found_in(ALIKE, UNLIKE, LONGER)
+    assert all(one.smooth for one in (*alone, *together))
+    for curve, records in ((alone[1], UNLIKE), (together[1], UNLIKE), (alone[2], LONGER), (together[0], ALIKE)):
+        for others in ((), (LONGER,), (ALIKE,)):
+            batch, along = opened(records, *others)
+            stretches = [Stretch(curve, 1, probes, 0, curve.level)]
+            stretches += [
+                Stretch(one, 0, probes, 0, one.level) for one, other in zip(alone, (ALIKE, UNLIKE, LONGER), strict=True)
+                if other in others
+            ]  # fmt: skip
+            told = gradients_along(method, explainable, head, batch, along, stretches)
+            wanted = gradients(method, explainable, head, batch, along, [probes] * batch.size, [1, 0][: batch.size])
+            for one, other in zip(told, wanted, strict=True):
+                for part, whole in zip(one, other, strict=True):
+                    torch.testing.assert_close(part, whole, atol=2e-5, rtol=0)
