@@ -11,7 +11,7 @@ from torch import Tensor
 
 from app.batch import Shape, volume
 from app.errors import InvalidInstances, Refusal
-from app.explain_work import CurvedEndsWork, EndsWork, ExplainWork, InstanceEnds, Probing, Slice
+from app.explain_work import CurvedEndsWork, EndsWork, ExplainWork, InstanceEnds, Probing, Slice, SlicedWork
 from app.slice_gate import SliceGate
 from models.classifier import Features
 from models.curve import FIRST_LEVEL, Curve, Stretch
@@ -43,7 +43,7 @@ class Slicer:
         self._tokens = volume(features.shape)
 
     def is_slice(self, copies: int) -> bool:
-        return copies <= self._slice_copies
+        return copies <= self._slice_copies(self._work)
 
     async def whole(self, target: int | None, probes: Sequence[Probe]) -> Any:
         """The instance's InstanceEnds with the sums of all probes, for the predicted label where none is named, or why
@@ -58,7 +58,7 @@ class Slicer:
         def run(first: int, last: int) -> Coroutine[Any, Any, list[Tensor]]:
             return self._run(self._work, last - first, Probing(target, probes[first:last]))
 
-        return await self._in_slices(len(probes), run)
+        return await self._in_slices(len(probes), run, self._work)
 
     def worth_a_look(self, steps: int) -> bool:
         """Whether so many steps take so long that a look at a few points first may spare time."""
@@ -83,36 +83,35 @@ class Slicer:
         def run(first: int, last: int) -> Coroutine[Any, Any, list[Tensor]]:
             return self._run(work, last - first, Stretch(curve, target, tuple(probes), first, last))
 
-        return await self._in_slices(curve.level, run)
+        return await self._in_slices(curve.level, run, work)
 
     async def _in_slices(
-        self, count: int, run: Callable[[int, int], Coroutine[Any, Any, list[Tensor]]]
+        self, count: int, run: Callable[[int, int], Coroutine[Any, Any, list[Tensor]]], work: SlicedWork
     ) -> list[Tensor]:
-        size = -(-count // -(-count // self._slice_copies))  # as long as each other
+        size = -(-count // -(-count // self._slice_copies(work)))  # as long as each other
         first, *others = await all_of([run(first, min(first + size, count)) for first in range(0, count, size)])
         return [_added(tensors) for tensors in zip(first, *others, strict=True)] if others else first
 
-    async def _run(self, work: Any, copies: int, wanted: Any, share: float = 1.0) -> Any:
+    async def _run(self, work: SlicedWork, copies: int, wanted: Any, share: float = 1.0) -> Any:
         return checked([await self._row(work, copies, wanted, share)])[0]
 
-    async def _row(self, work: Any, copies: int, wanted: Any, share: float = 1.0) -> Any:
+    async def _row(self, work: SlicedWork, copies: int, wanted: Any, share: float = 1.0) -> Any:
         one = Slice(self._features, copies, wanted)
-        async with self._gate.hold(share * self.seconds(copies)):
+        async with self._gate.hold(share * self.seconds(copies, work)):
             return (await self._evaluate(work, [one], [one.shape]))[0]
 
-    @property
-    def _slice_copies(self) -> int:
-        least = STEPWISE if self._work.explainable.stepwise else 1
-        return min(max(least, int(self._gate.slice_s / max(self.seconds(1), 1e-9))), self._most_copies)
+    def _slice_copies(self, work: SlicedWork) -> int:
+        least = STEPWISE if work.explainable.stepwise else 1
+        return min(max(least, int(self._gate.slice_s / max(self.seconds(1, work), 1e-9))), self._most_copies)
 
     @property
     def _most_copies(self) -> int:
         """As many as a batch holds."""
         return max(1, self._gate.most_tokens // max(self._tokens, 1))
 
-    def seconds(self, copies: int) -> float:
-        """What so many copies of the instance take of a core."""
-        return self._tokens * copies * self._work.pace.seconds_per_token
+    def seconds(self, copies: int, work: SlicedWork | None = None) -> float:
+        """What so many copies of the instance take of a core, as steps of a path or in another work."""
+        return self._tokens * copies * (work or self._work).pace.seconds_per_token
 
 
 async def all_wholes(

@@ -86,8 +86,7 @@ class SlicedWork(OtherWork):
 
     @property
     def packed(self) -> bool:
-        """Layers that walk through texts leave shorter ones behind (models/row_order.py)."""
-        return super().packed or self.explainable.stepwise
+        return super().packed or self.explainable.packed
 
     @property
     def spreading(self) -> Spreading:
@@ -151,7 +150,9 @@ class ExplainWork(SlicedWork):
     @cached_property
     def along(self) -> Mapping[int, AlongWork]:
         """By the number of points that the curves have."""
-        return {level: AlongWork(self.served, self.method, self.baseline, self.pace, self.gate) for level in LEVELS}
+        return {
+            level: AlongWork(self.served, self.method, self.baseline, self.pace.along, self.gate) for level in LEVELS
+        }
 
     def run(self, batch: Batch) -> list[list[Tensor]]:
         """For each slice the sum over its probes: one tensor ([texts,] tokens) per input."""

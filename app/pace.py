@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from app.cost import BatchCost
 
@@ -21,6 +22,11 @@ class Pace:
         """As many take as long as a batch does beyond its tokens; 0 where that is not known."""
         overhead = self._cost.overhead_tokens
         return overhead if math.isfinite(overhead) else 0.0
+
+    @cached_property
+    def along(self) -> Pace:
+        """That of the points of curves, which stand for more than themselves (models/curve.py)."""
+        return Pace()
 
     def observe(self, tokens: int, seconds: float) -> None:
         self._cost.observe(tokens, seconds)

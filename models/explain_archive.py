@@ -17,6 +17,7 @@ from torch.nn import functional
 from models.allennlp_compat import PretrainedTransformerEmbedder, TextFieldEmbedder, TextFieldTensors
 from models.archive_classifier import ArchiveClassifier
 from models.bert_for_classification import BertForClassification
+from models.bimpm_matching import BiMpmMatching
 from models.classifier import Batch, Features, Instance
 from models.embedding_lookup import EmbeddingLookup
 from models.explainable import Embedded, Explainable, InputToken, Tokenization
@@ -61,6 +62,9 @@ class ExplainableArchive(Explainable):
     def __init__(self, classifier: ArchiveClassifier) -> None:
         self.classifier = classifier
         self.stepwise = any(isinstance(module, AllStates | FinalState) for module in classifier.model.modules())
+        compares = any(isinstance(module, BiMpmMatching) for module in classifier.model.modules())
+        # What is compared is padded, and so are lists.
+        self.packed = self.stepwise and not compares and not classifier._reader.lists
 
     def tokenization(self, instance: Instance, features: Features) -> Tokenization:
         reader, indexer = self.classifier._reader, self.classifier._indexer

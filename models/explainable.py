@@ -77,6 +77,8 @@ class Explainable(ABC):
 
     stepwise: bool = False
     """Whether a text is walked through token by token, so that few copies of it take as long as one."""
+    packed: bool = False
+    """Whether shorter texts are left behind on the way through longer ones (models/row_order.py)."""
 
     def pool(self, batch: Batch, embedded: Embedded) -> Tensor:
         return self.encode(batch, embedded)

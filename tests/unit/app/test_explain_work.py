@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from app.cost import WARM_UP_BATCHES
-from app.explain_work import AMORTIZED, EVERY_CORE, ExplainWork
+from app.explain_work import AMORTIZED, EVERY_CORE, ExplainWork, Slice
 from app.pace import Pace
 from app.slice_gate import ALONE_S, SliceGate
 from app.spreading import ONE_THREAD
+from models.classifier import Features
+from models.curve import FIRST_LEVEL
 from models.explain_methods import METHODS
 
 TOKENS = 500
@@ -35,3 +37,14 @@ def test_while_nobody_predicts_a_batch_is_worth_its_overhead(since_prediction, a
         pace.observe(tokens, overhead + tokens * per_token)
     work = ExplainWork(served, METHODS["integrated_gradients"], "pad", pace, SliceGate(lambda: since_prediction))
     assert work.most_tokens == pytest.approx(AMORTIZED * overhead / per_token if amortized else ALONE_S / per_token)
+
+
+def test_points_of_curves_have_a_pace_of_their_own() -> None:
+    """At each of the few the head is asked about every step: as steps of a path they would seem slow."""
+    served: Any = None
+    work = ExplainWork(served, METHODS["integrated_gradients"], "pad", Pace(), SliceGate())
+    along, before = work.along[FIRST_LEVEL], work.pace.seconds_per_token
+    for _ in range(1 + WARM_UP_BATCHES):
+        along.ran([Slice(Features({}, ((1, 10),)), FIRST_LEVEL)], 1.0)
+    assert along.pace.seconds_per_token == pytest.approx(1.0 / (10 * FIRST_LEVEL))
+    assert work.pace.seconds_per_token == before

@@ -121,7 +121,16 @@ def test_every_instance_without_an_answer_is_named() -> None:
     assert [refusal.index for refusal in raised.value.refusals] == [1, 2]
 
 
-@pytest.mark.parametrize(("name", "packed"), [("biome_sequence_classifier_single", True), ("allennlp210_cnn", False)])
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("biome_sequence_classifier_single", True),
+        ("allennlp210_cnn", False),
+        ("biome_biome_bimpm_single", False),
+        ("biome_v33_pair_fwd_bwd", False),
+        ("biome_sequence_classifier_record", False),
+    ],
+)
 def test_texts_of_any_length_share_a_batch_where_they_are_walked_through(name: str, packed: bool) -> None:
     classifier = load_classifier(CARRIED / f"{name}.tar.gz")
     works = ExplainWorks(SliceGate())
