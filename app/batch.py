@@ -28,6 +28,16 @@ def cover(one: Shape, other: Shape) -> Shape:
     return tuple((max(a, c), max(b, d)) for (a, b), (c, d) in zip(one, other, strict=True))
 
 
+def padding(one: Shape, other: Shape) -> int:
+    """The token positions that the two leave empty side by side: of single texts the difference of their lengths."""
+    empty = 0
+    for (texts, tokens), (others, other_tokens) in zip(one, other, strict=True):
+        most = max(others, texts)
+        longest = max(other_tokens, tokens)
+        empty += 2 * most * longest - texts * tokens - others * other_tokens
+    return empty
+
+
 class Priority(Enum):
     INTERACTIVE = "interactive"
     BULK = "bulk"

@@ -1,8 +1,8 @@
 """Which of the instances that wait go together.
 
-The oldest leads every batch, and the nearest to it in length, within a window, join it, while their padding costs less
-than one more batch would (app/cost.py). Where padding costs nothing they join as they came. Nothing waits for more
-batches than there were instances before it.
+The oldest leads every batch, and those that need the least padding beside it, within a window, join it, while all of
+it costs less than one more batch would (app/cost.py). Where padding costs nothing they join as they came. Nothing waits
+for more batches than there were instances before it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from weakref import WeakKeyDictionary
 
-from app.batch import Batch, Item, Work, cover, volume
+from app.batch import Batch, Item, Work, cover, padding, volume
 from app.cost import BatchCost
 from app.queues import Queue
 
@@ -49,7 +49,10 @@ class Selection:
         candidates = [item for item in window if not work.one_shape or item.shape == oldest.shape]
         if work.packed:
             return self._as_they_came(candidates[:most_items], most_tokens)
-        candidates.sort(key=lambda item: abs(item.tokens - oldest.tokens))
+        if oldest.tokens == oldest.shape[0][1]:  # single texts: the same, sooner
+            candidates.sort(key=lambda item: abs(item.tokens - oldest.tokens))
+        else:
+            candidates.sort(key=lambda item: padding(item.shape, oldest.shape))
         return self._nearest(candidates[:most_items], most_tokens, self._cost(work).overhead_tokens)
 
     def _as_they_came(self, candidates: list[Item], most_tokens: float) -> list[Item]:

@@ -164,6 +164,26 @@ async def test_the_oldest_instance_leads_the_batch_however_odd_its_length():
     assert [item.tokens for item in lane.batches[1].items] == [200]
 
 
+@pytest.mark.parametrize(
+    ("shapes", "joins"),
+    [
+        ([((6, 5),), ((2, 15),), ((5, 5),)], ((5, 5),)),
+        ([((4, 9), (4, 2)), ((4, 2), (4, 9)), ((4, 8), (4, 4))], ((4, 8), (4, 4))),
+        ([((1, 30),), ((1, 50),), ((1, 21),)], ((1, 21),)),
+    ],
+    ids=["lists", "pairs", "single texts"],
+)
+async def test_what_needs_the_least_padding_joins(shapes, joins):
+    lane, work = Lane(), Doubling()
+    batcher = Batcher(lane.execute, limits(batch_items=2))
+    held = await hold(batcher, lane, work)
+    asked = [asyncio.create_task(batcher.submit(work, [number], [shape])) for number, shape in enumerate(shapes)]
+    await settled()
+    lane.gate.set()
+    await asyncio.gather(held, *asked)
+    assert [item.shape for batch in lane.batches for item in batch.items][-3:-1] == [shapes[0], joins]
+
+
 async def test_a_batch_holds_one_work_and_works_take_turns():
     lane, one, other = Lane(), Doubling("one"), Doubling("other")
     batcher = Batcher(lane.execute, limits(batch_items=4))
