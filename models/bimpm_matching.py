@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.allennlp_compat import BiMpmMatching as AllenNlpMatching
-from models.bimpm_sums import collect, compare
+from models.bimpm_sums import Given, collect, compare
 from models.highest_product import HighestProduct, highest_product
 from models.original_slopes import original_slopes_wanted
 from models.scripted import scripted
@@ -69,8 +69,7 @@ def _match_alike(
 ) -> tuple[Tensor, Tensor]:
     matchers = [one for one, _, _ in of_each]
     first = matchers[0]
-    sums = _sums_with_slopes if torch.is_grad_enabled() else _sums
-    return sums(
+    given = Given(
         [part for _, part, _ in of_each],
         mask1,
         [part for _, _, part in of_each],
@@ -80,39 +79,20 @@ def _match_alike(
         first.kinds,
         [bool(one.is_forward) for one in matchers],
     )
+    return _sums_with_slopes(given) if torch.is_grad_enabled() else _sums(given)
 
 
 @scripted
-def _sums(
-    parts1: list[Tensor],
-    mask1: Tensor,
-    parts2: list[Tensor],
-    mask2: Tensor,
-    maxpool: list[Tensor],
-    weights: list[Tensor],
-    kinds: tuple[bool, bool, bool],
-    ways: list[bool],
-) -> tuple[Tensor, Tensor]:
-    """What `match` gives, by the matchers' weights: of maxpool matching where they have it, and of the others."""
-    compared = compare(parts1, mask1, parts2, mask2, maxpool)
-    seen = highest_product(compared.others, compared.cosines, compared.away) if kinds[2] else None
-    return collect(compared, seen, weights, kinds, ways, (mask1.size(1), mask2.size(1)))
+def _sums(given: Given) -> tuple[Tensor, Tensor]:
+    compared = compare(given)
+    seen = highest_product(compared.others, compared.cosines, compared.away) if given.kinds[2] else None
+    return collect(given, compared, seen)
 
 
-def _sums_with_slopes(
-    parts1: list[Tensor],
-    mask1: Tensor,
-    parts2: list[Tensor],
-    mask2: Tensor,
-    maxpool: list[Tensor],
-    weights: list[Tensor],
-    kinds: tuple[bool, bool, bool],
-    ways: list[bool],
-) -> tuple[Tensor, Tensor]:
-    """The same where one of the steps has its own way back."""
-    compared = _compare(parts1, mask1, parts2, mask2, maxpool)
-    seen = HighestProduct.apply(compared.others, compared.cosines, compared.away) if kinds[2] else None
-    return _collect(compared, seen, weights, kinds, ways, (mask1.size(1), mask2.size(1)))
+def _sums_with_slopes(given: Given) -> tuple[Tensor, Tensor]:
+    compared = _compare(given)
+    seen = HighestProduct.apply(compared.others, compared.cosines, compared.away) if given.kinds[2] else None
+    return _collect(given, compared, seen)
 
 
 _compare, _collect = scripted(compare), scripted(collect)

@@ -92,6 +92,25 @@ def _both_texts(parts1: list[Tensor], parts2: list[Tensor]) -> Tensor:
     return torch.stack([texts1, texts2], dim=1)
 
 
+class Given(NamedTuple):
+    """Two texts, and matchers that are alike."""
+
+    parts1: list[Tensor]
+    """For each matcher (batch, length1, dim)."""
+    mask1: Tensor
+    """(batch, length1)"""
+    parts2: list[Tensor]
+    mask2: Tensor
+    maxpool: list[Tensor]
+    """Weights of maxpool matching (perspectives, dim), where they have it."""
+    weights: list[Tensor]
+    """Those of the kinds that there are (2, kinds, perspectives, dim)."""
+    kinds: tuple[bool, bool, bool]
+    """Whether they match in full, attentively and with the greatest attention."""
+    ways: list[bool]
+    """True for forward matchers."""
+
+
 class Compared(NamedTuple):
     """Both texts, each position of one with each of the other."""
 
@@ -109,17 +128,15 @@ class Compared(NamedTuple):
     """The same in each perspective of maxpool matching: (..., perspectives)."""
 
 
-def compare(
-    parts1: list[Tensor], mask1: Tensor, parts2: list[Tensor], mask2: Tensor, maxpool: list[Tensor], far: float = -1e30
-) -> Compared:
-    mask = _both_texts([mask1.unsqueeze(2)], [mask2.unsqueeze(2)])[0]
-    texts = _both_texts(parts1, parts2) * mask
+def compare(given: Given, far: float = -1e30) -> Compared:
+    mask = _both_texts([given.mask1.unsqueeze(2)], [given.mask2.unsqueeze(2)])[0]
+    texts = _both_texts(given.parts1, given.parts2) * mask
     norms = texts.square().sum(dim=4).clamp(min=1e-16).sqrt()  # (matchers, 2, batch, length)
     products = texts[:, 0].matmul(texts[:, 1].transpose(2, 3))  # (matchers, batch, length, length)
     cosines = _both_ways(products / (norms[:, 0].unsqueeze(3) * norms[:, 1].unsqueeze(2)))
     # (2, batch, length, 1) -> (1, 2, batch, 1, length of the other)
     missing = (~mask).flip(0).transpose(2, 3).unsqueeze(0)
-    pairs = _of_pairs(texts, torch.stack(maxpool)) if len(maxpool) > 0 else None
+    pairs = _of_pairs(texts, torch.stack(given.maxpool)) if len(given.maxpool) > 0 else None
     return Compared(texts, texts.flip(1), mask, missing.to(texts.dtype) * far, cosines, pairs)
 
 
@@ -134,30 +151,23 @@ def _mean(values: Tensor, mask: Tensor, tiny: float = 1e-13) -> Tensor:
     return values.sum(dim=4) / (count if values.dim() == 6 else count.squeeze(3))
 
 
-def collect(
-    compared: Compared,
-    seen: Tensor | None,
-    weights: list[Tensor],
-    kinds: tuple[bool, bool, bool],
-    ways: list[bool],
-    lengths: tuple[int, int],
-) -> tuple[Tensor, Tensor]:
+def collect(given: Given, compared: Compared, seen: Tensor | None) -> tuple[Tensor, Tensor]:
     """(batch, length1, matchers * matchings), (batch, length2, matchers * matchings). `seen` is what the greatest
     attention sees of the other text (matchers, 2, batch, length, dim)."""
     texts, others, mask, away, cosines, pairs = compared
     other_mask = mask.flip(0)
     found = [_highest(cosines, away).unsqueeze(4), _mean(cosines, other_mask).unsqueeze(4)]
-    full, attentive, _ = kinds
+    full, attentive, _ = given.kinds
     matched: list[Tensor] = []
     if full:
-        matched.append(_ends(others, other_mask, ways).expand_as(texts))
+        matched.append(_ends(others, other_mask, given.ways).expand_as(texts))
     if attentive:
         matched.append(_softmax(cosines.matmul(others), mask))
     if seen is not None:
         matched.append(seen)
     of_kinds: list[Tensor] = []  # each (matchers, 2, batch, length, 1 + perspectives)
     if len(matched) > 0:
-        of_kinds += _match(texts, torch.stack(matched, dim=2), _squares(torch.stack(weights))).unbind(2)
+        of_kinds += _match(texts, torch.stack(matched, dim=2), _squares(torch.stack(given.weights))).unbind(2)
     if full:
         found.append(of_kinds[0])
     if pairs is not None:
@@ -165,4 +175,4 @@ def collect(
     found += of_kinds[1 if full else 0 :]
     # (matchers, 2, batch, length, matchings) -> (2, batch, length, matchers * matchings)
     sides = torch.cat(found, dim=4).permute(1, 2, 3, 0, 4).flatten(3)
-    return sides[0, :, : lengths[0]], sides[1, :, : lengths[1]]
+    return sides[0, :, : given.mask1.size(1)], sides[1, :, : given.mask2.size(1)]
