@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.allennlp_compat import BiMpmMatching as AllenNlpMatching
-from models.bimpm_sums import Given, collect, compare
+from models.bimpm_sums import Compared, Given, collect, compare
 from models.highest_product import HighestProduct, highest_product
 from models.original_slopes import original_slopes_wanted
 from models.scripted import scripted
@@ -89,13 +89,19 @@ def _sums(given: Given) -> tuple[Tensor, Tensor]:
     return collect(given, compared, seen)
 
 
+@scripted
+def _compared(given: Given) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+    found = compare(given)
+    return found.texts, found.others, found.mask, found.away, found.cosines, found.pairs
+
+
 def _sums_with_slopes(given: Given) -> tuple[Tensor, Tensor]:
-    compared = _compare(given)
+    compared = Compared(*_compared(given))
     seen = HighestProduct.apply(compared.others, compared.cosines, compared.away) if given.kinds[2] else None
     return _collect(given, compared, seen)
 
 
-_compare, _collect = scripted(compare), scripted(collect)
+_collect = scripted(collect)
 
 
 def match_in_parts(

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,25 +10,17 @@ from models.line import Line, line_of
 from models.scripted import scripted
 
 
-class _Order(NamedTuple):
-    lengths: Tensor
-    order: Tensor | None
-    longest: int
-    sizes: list[int]
-    turned: Tensor | None
-
-
 @scripted
-def _longest_first(lengths: Tensor) -> _Order:
+def _longest_first(lengths: Tensor) -> tuple[Tensor, Tensor | None, int, list[int], Tensor | None]:
     """What RowOrder says of texts of these lengths (lines,)."""
     shortest, longest = int(lengths.amin()), int(lengths.amax())
     if shortest == longest:
-        return _Order(lengths, None, longest, [lengths.size(0)] * longest, None)
+        return lengths, None, longest, [lengths.size(0)] * longest, None
     lengths, order = lengths.sort(descending=True, stable=True)
     steps = torch.arange(longest, device=lengths.device).unsqueeze(1)  # (time, 1)
     sizes: list[int] = (lengths > steps).sum(dim=1).tolist()
     turned = lengths - 1 - steps  # (time, lines)
-    return _Order(lengths, order, longest, sizes, torch.where(turned < 0, steps, turned))
+    return lengths, order, longest, sizes, torch.where(turned < 0, steps, turned)
 
 
 @scripted

@@ -19,7 +19,10 @@ Found = TypeVar("Found")
 
 def scripted(function: Callable[Given, Found]) -> Callable[Given, Found]:
     """The function in TorchScript, as it is written: without trials of how it might be run, for which the first calls
-    with anything new would have to wait, and which gain nothing here."""
+    with anything new would have to wait, and which gain nothing here.
+
+    Had better give back plain tuples: for a named one a class is made anew each time, which may take longer than all
+    that it does."""
     with warnings.catch_warnings():
         # torch names torch.compile in its stead, which needs a C++ compiler where the service runs.
         warnings.simplefilter("ignore", DeprecationWarning)
