@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.allennlp_compat import BiMpmMatching as AllenNlpMatching
-from models.bimpm_matching import BiMpmMatching, match_in_parts
+from models.bimpm_matching import BiMpmMatching, match, match_in_parts
 from models.loading import load_classifier
 from tests.oracle.oracles import CARRIED
 
@@ -48,6 +48,34 @@ def test_matchings_are_allennlps(options: dict[str, Any], empty: bool, monkeypat
         monkeypatch.setattr(AllenNlpMatching, "forward", None)  # its own way, not AllenNLP's
     for one, other in zip(match_in_parts([own], *texts(empty=empty)), expected, strict=True):
         torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-4, equal_nan=True)
+
+
+@pytest.mark.parametrize("perspectives", [2, 7], ids=["longer texts than perspectives", "more perspectives"])
+@pytest.mark.parametrize("turned", [False, True], ids=["longer first", "longer second"])
+@pytest.mark.parametrize("size", [1.0, 1e-7])
+@torch.no_grad()
+def test_matchings_of_any_shape_and_size_are_allennlps(
+    perspectives: int, turned: bool, size: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, own = pair_of_matchers(is_forward=True, num_perspectives=perspectives)
+    first, mask1, second, mask2 = texts(empty=False)
+    given = [size * second, mask2, size * first, mask1] if turned else [size * first, mask1, size * second, mask2]
+    expected = [torch.cat(list(side), dim=2) for side in original(*given)]
+    monkeypatch.setattr(AllenNlpMatching, "forward", None)
+    for one, other in zip(match_in_parts([own], *given), expected, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("other", [{"with_maxpool_match": False}, {"with_full_match": False}, {"num_perspectives": 3}])
+@torch.no_grad()
+def test_matchers_that_are_unlike_match_side_by_side(other: dict[str, Any]) -> None:
+    matchers = [pair_of_matchers(is_forward=True, **options)[1] for options in ({}, {}, other)]
+    first, mask1, second, mask2 = texts(empty=False)
+    together = match(matchers, [first] * 3, mask1, [second] * 3, mask2)
+    alone = [match([matcher], [first], mask1, [second], mask2) for matcher in matchers]
+    for side in (0, 1):
+        expected = torch.cat([one[side] for one in alone], dim=2)
+        torch.testing.assert_close(together[side], expected, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
@@ -102,8 +130,8 @@ def test_each_matcher_has_its_part(empty: bool, with_gradients: bool) -> None:
 
 def pair_of_matchers(**options: Any) -> tuple[AllenNlpMatching, BiMpmMatching]:
     """AllenNLP's and ours, with the same weights."""
-    original = AllenNlpMatching(DIM, num_perspectives=7, **options)
-    own = BiMpmMatching(DIM, num_perspectives=7, **options)
+    options = {"num_perspectives": 7} | options
+    original, own = AllenNlpMatching(DIM, **options), BiMpmMatching(DIM, **options)
     own.load_state_dict(original.state_dict())
     assert own.get_output_dim() == original.get_output_dim()
     return original, own
