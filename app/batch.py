@@ -32,9 +32,7 @@ def padding(one: Shape, other: Shape) -> int:
     """The token positions that the two leave empty side by side: of single texts the difference of their lengths."""
     empty = 0
     for (texts, tokens), (others, other_tokens) in zip(one, other, strict=True):
-        most = max(others, texts)
-        longest = max(other_tokens, tokens)
-        empty += 2 * most * longest - texts * tokens - others * other_tokens
+        empty += 2 * max(texts, others) * max(tokens, other_tokens) - texts * tokens - others * other_tokens
     return empty
 
 

@@ -49,10 +49,7 @@ class Selection:
         candidates = [item for item in window if not work.one_shape or item.shape == oldest.shape]
         if work.packed:
             return self._as_they_came(candidates[:most_items], most_tokens)
-        if oldest.tokens == oldest.shape[0][1]:  # single texts: the same, sooner
-            candidates.sort(key=lambda item: abs(item.tokens - oldest.tokens))
-        else:
-            candidates.sort(key=lambda item: padding(item.shape, oldest.shape))
+        candidates.sort(key=lambda item: padding(item.shape, oldest.shape))
         return self._nearest(candidates[:most_items], most_tokens, self._cost(work).overhead_tokens)
 
     def _as_they_came(self, candidates: list[Item], most_tokens: float) -> list[Item]:

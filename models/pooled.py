@@ -14,7 +14,7 @@ class Pooled:
 
     def pool(self, *inputs: Any) -> Tensor:
         """The tensors of each input -> (batch, pooled dim). What an instance has not, while others of the batch have
-        it, comes last, and is all zeros."""
+        it, comes last and counts for nothing."""
         raise NotImplementedError
 
     def finish(self, pooled: Tensor) -> Tensor:

@@ -112,9 +112,9 @@ class RecordPairClassification(ClassificationHead):
         marked = [torch.cat([fields, mask.unsqueeze(-1)], dim=-1) for fields, mask in self._sides(record1, record2)]
         records = marked if len(marked) == 2 else marked[0].chunk(2)
         longest = max(record.size(1) for record in records)
-        records = [functional.pad(record, (0, 0, 0, longest - record.size(1))) for record in records]
+        as_long = [functional.pad(record, (0, 0, 0, longest - record.size(1))) for record in records]
         # twice (batch, fields, dim + 1) -> (batch, fields, 2, dim + 1) -> (batch, fields * 2 * (dim + 1))
-        return torch.stack(list(records), dim=2).flatten(1)
+        return torch.stack(as_long, dim=2).flatten(1)
 
     def finish(self, pooled: Tensor) -> Tensor:
         """(batch, fields * 2 * (dim + 1)) -> (batch, dim)."""
@@ -208,7 +208,7 @@ class RecordPairClassification(ClassificationHead):
 
 
 MARKED = 0.5
-"""Of a field's mark, which may have been told from others like it."""
+"""What a field's mark is above: it may be interpolated, and so not exactly 1."""
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

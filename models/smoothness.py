@@ -26,7 +26,8 @@ def smooth_from_tokens(model: nn.Module) -> bool:
     if isinstance(model, PipelineModel):
         over_tokens, over_texts = model.head.encoders()
         if isinstance(model.head, RecordPairClassification):
-            # Its matching, which takes maxima, comes behind the seam, where records have as many fields as each other.
+            # Its matching, which takes maxima, comes behind the seam. There both records have as many fields as the
+            # longer: convolutions of biome.text 1.0 would pool over those that are none.
             return _all_smooth(over_tokens) and not model.head.pools_over_padding
         return _all_smooth([*over_tokens, *over_texts])
     if isinstance(model, EncodingBasicClassifier | SequenceClassifierBase):

@@ -100,7 +100,7 @@ def test_it_learns_as_allennlps_does(options: dict[str, Any], monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", ["biome_biome_bimpm_single", "biome_multifield_bimpm_record"])
-def test_all_matchers_of_a_classifier_are_one_call(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_matcher_of_a_classifier_goes_allennlps_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every text has tokens; what it answers, tests/oracle holds against the original's."""
     classifier = load_classifier(CARRIED / f"{name}.tar.gz")
     record = {"name": "a few words", "city": "of a record"}

@@ -84,17 +84,14 @@ def test_slopes_are_told_from_the_curves_of_the_fields(classifier: ArchiveClassi
     def found_in(*records: Mapping[str, Any]) -> list[Curve]:
         return curves(explainable, *opened(*records), FIRST_LEVEL)
 
-    alone = [found_in(one)[0] for one in (ALIKE, UNLIKE, LONGER)]
-    together = found_in(ALIKE, UNLIKE, LONGER)
+    pairs = [ALIKE, UNLIKE, LONGER]
+    alone, together = [found_in(one)[0] for one in pairs], found_in(*pairs)
     assert all(one.smooth for one in (*alone, *together))
-    for curve, records in ((alone[1], UNLIKE), (together[1], UNLIKE), (alone[2], LONGER), (together[0], ALIKE)):
-        for others in ((), (LONGER,), (ALIKE,)):
-            batch, along = opened(records, *others)
+    for curve, pair in ((alone[1], UNLIKE), (together[1], UNLIKE), (alone[2], LONGER), (together[0], ALIKE)):
+        for others in ([], [2], [0]):
+            batch, along = opened(pair, *(pairs[other] for other in others))
             stretches = [Stretch(curve, 1, probes, 0, curve.level)]
-            stretches += [
-                Stretch(one, 0, probes, 0, one.level) for one, other in zip(alone, (ALIKE, UNLIKE, LONGER), strict=True)
-                if other in others
-            ]  # fmt: skip
+            stretches += [Stretch(alone[other], 0, probes, 0, alone[other].level) for other in others]
             told = gradients_along(method, explainable, head, batch, along, stretches)
             wanted = gradients(method, explainable, head, batch, along, [probes] * batch.size, [1, 0][: batch.size])
             for one, other in zip(told, wanted, strict=True):
