@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -19,20 +20,25 @@ if TYPE_CHECKING:
 
 
 class FieldVectors(Explainable):
-    """One vector for each field; what one record is compared with is the other one, field by field."""
+    """One vector for each field; what one record is compared with is the other one, field by field.
+
+    Fields are compared in float64. Two may be matched so equally well that float32's rounding, which is another on
+    another processor, decides which of them has the slope.
+    """
 
     baselines = ("other",)
 
     def __init__(self, head: RecordPairClassification) -> None:
         self._head = head
+        self._comparing = _comparing_in_float64(head)
 
     def embed(self, batch: Batch) -> Embedded:
-        """Twice (batch, fields, dim)."""
-        return [self._head.encode_fields(record)[0] for record in batch.tensors.values()]
+        """Twice (batch, fields, dim), in float64."""
+        return [self._head.encode_fields(record)[0].double() for record in batch.tensors.values()]
 
     def encode(self, batch: Batch, embedded: Embedded) -> Tensor:
         masks = [get_text_field_mask(record, num_wrapping_dims=1).any(dim=-1) for record in batch.tensors.values()]
-        return self._head.match_fields(embedded[0], masks[0], embedded[1], masks[1])
+        return self._comparing.match_fields(embedded[0], masks[0], embedded[1], masks[1]).float()
 
     def blank(self, batch: Batch, embedded: Embedded, baseline: str) -> Embedded:
         return [embedded[1], embedded[0]]
@@ -50,6 +56,17 @@ class FieldVectors(Explainable):
             for position, text in enumerate(texts)
         ]
         return Tokenization(fields, {})
+
+
+def _comparing_in_float64(head: RecordPairClassification) -> RecordPairClassification:
+    """The head with copies of the layers that compare fields; it shares those that read them."""
+    comparing = copy(head)
+    reading = {"backbone", "_field_encoder", "_output_layer"}
+    comparing._modules = {
+        name: layer if name in reading or layer is None else deepcopy(layer).double()
+        for name, layer in head._modules.items()
+    }
+    return comparing
 
 
 def check_same_fields(features: Features) -> None:

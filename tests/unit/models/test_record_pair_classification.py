@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from models.curve import FIRST_LEVEL, Curve, Stretch, curves, gradients_along
 from models.explain import gradients, path
 from models.explain_methods import METHODS
 from models.explanations import explainable_by
+from models.field_vectors import FieldVectors
 from models.loading import load_classifier
 from tests.oracle.oracles import CARRIED
 
@@ -97,3 +99,14 @@ def test_slopes_are_told_from_the_curves_of_the_fields(classifier: ArchiveClassi
             for one, other in zip(told, wanted, strict=True):
                 for part, whole in zip(one, other, strict=True):
                     torch.testing.assert_close(part, whole, atol=2e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_biomes_own_explanation_compares_fields_in_float64(classifier: ArchiveClassifier) -> None:
+    """Or float32's rounding would choose between fields that match equally well, another way on another processor."""
+    head = classifier.model.head
+    batch, seen = classifier.collate([classifier.featurize(ALIKE)]), FieldVectors(head)
+    fields, mask = seen.embed(batch), torch.ones(1, 2, dtype=torch.bool)
+    exact = deepcopy(head).double().match_fields(fields[0], mask, fields[1], mask)
+    assert torch.equal(seen.encode(batch, fields), exact.float())
+    assert all(weight.dtype == torch.float32 for weight in head.parameters())
