@@ -12,6 +12,9 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -65,14 +68,32 @@ class Server(uvicorn.Server):
         return "https" if self.config.is_ssl else "http"
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for _ in range(2):
-            await asyncio.sleep(0)  # a turn of the loop accepts the connections that wait in the kernel
-        for server in self.servers:
-            server.close()
+        await self._take(self._close_to_new())
         await asyncio.sleep(LAST_REQUESTS_S)
         await super().shutdown(sockets)
         if self._probes:
             await self._probes.shutdown()
+
+    def _close_to_new(self) -> list[socket.socket]:
+        """The connections that wait in the kernel, which resets them where it finds them at the end."""
+        waiting: list[socket.socket] = []
+        for server in self.servers:
+            listeners = [socket.socket(fileno=os.dup(one.fileno())) for one in server.sockets]
+            server.close()
+            for listener in listeners:
+                with listener, suppress(BlockingIOError):
+                    while True:
+                        waiting.append(listener.accept()[0])
+        return waiting
+
+    async def _take(self, connections: Sequence[socket.socket]) -> None:
+        assert self._loop is not None
+        state = {"server_state": self.server_state, "app_state": self.lifespan.state}
+        protocol: Any = partial(Protocol, config=self.config, **state)
+        take = partial(self._loop.connect_accepted_socket, protocol, ssl=self.config.ssl)
+        with suppress(TimeoutError):  # of a client that is slow to speak TLS
+            async with asyncio.timeout(LAST_REQUESTS_S):
+                await asyncio.gather(*map(take, connections), return_exceptions=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
