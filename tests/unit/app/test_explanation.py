@@ -64,7 +64,7 @@ def test_what_is_one_slice_is_asked_for_at_once(method: str, target: str | None)
     assert set(sliced.kinds[1:]) == {ExplainWork}
     for one, other in zip(at_once, in_slices, strict=True):
         assert one["target"] == other["target"] == (target or one["target"])
-        assert one["score"] == other["score"]
+        assert one["score"] == pytest.approx(other["score"], abs=1e-6)  # other batches are rounded in another way
         assert [part["attribution"] for part in one["attributions"]] == pytest.approx(
             [part["attribution"] for part in other["attributions"]], abs=1e-5
         )
