@@ -60,8 +60,10 @@ build/ray/.installed: deploy/ray/requirements.lock pyproject.toml
 	@touch $@
 
 test: install-dev clients ## run the tests
-	@echo "==> running the tests"
-	@$(BIN)/python -m pytest
+	@echo "==> running the tests, on all cores"
+	@$(BIN)/python -m pytest --numprocesses logical --dist loadfile -m "not (alone or long)"
+	@echo "==> running those that want the machine to themselves"
+	@$(BIN)/python -m pytest -m "alone and not long"
 
 test-browser: install-dev ## the playground in a real browser (needs chromium)
 	@echo "==> opening the playground"

@@ -1,4 +1,4 @@
-"""Marks every test by its folder, so that `pytest -m unit` runs tests/unit, and has clocks read again."""
+"""Marks tests by their folder, so that `pytest -m unit` runs tests/unit; has clocks read again, with nothing beside."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ READINGS = 3
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        item.add_marker(item.path.relative_to(HERE).parts[0])
-        if item.get_closest_marker("clock"):
+        folder = item.path.relative_to(HERE).parts[0]
+        item.add_marker(folder)
+        clock = item.get_closest_marker("clock")
+        if clock or folder == "fault":
+            item.add_marker("alone")
+        if clock:
             item.add_marker(pytest.mark.flaky(reruns=READINGS - 1))
