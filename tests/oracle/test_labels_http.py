@@ -13,8 +13,8 @@ from tests.oracle.oracles import ORACLES, Oracle
 from tests.service.process import VITRINE, ServerProcess, running
 
 ODDS = 1e-6
-ROUNDING = 1e-7
-"""Each server finds out by itself how many threads divide a sum."""
+ROUNDING = 1e-6
+"""Each server finds out by itself how many threads divide a sum; that moves three last digits of a float32."""
 TAUGHT, INERT = "taught label", "inert label"
 EXAMPLES = 8
 
