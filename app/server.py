@@ -81,7 +81,7 @@ class Server(uvicorn.Server):
             listeners = [socket.socket(fileno=os.dup(one.fileno())) for one in server.sockets]
             server.close()
             for listener in listeners:
-                with listener, suppress(BlockingIOError):
+                with listener, suppress(OSError):  # there are no more
                     while True:
                         waiting.append(listener.accept()[0])
         return waiting

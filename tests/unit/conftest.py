@@ -12,7 +12,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def as_in_a_new_process() -> Iterator[None]:
-    """Whatever ran before: one thread, by which numbers are the same to the last bit, and logs go where they went."""
+    """Whatever ran before: one thread, as its number decides how sums are rounded, and logs go nowhere else."""
     torch.set_num_threads(1)
     yield
     structlog.reset_defaults()
