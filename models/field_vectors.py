@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy, deepcopy
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -30,7 +31,11 @@ class FieldVectors(Explainable):
 
     def __init__(self, head: RecordPairClassification) -> None:
         self._head = head
-        self._comparing = _comparing_in_float64(head)
+
+    @cached_property
+    def _comparing(self) -> RecordPairClassification:
+        """Made where gradients are wanted: whoever tokenizes alone needs none."""
+        return _comparing_in_float64(self._head)
 
     def embed(self, batch: Batch) -> Embedded:
         """Twice (batch, fields, dim), in float64."""
