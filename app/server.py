@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -81,9 +81,8 @@ class Server(uvicorn.Server):
             listeners = [socket.socket(fileno=os.dup(one.fileno())) for one in server.sockets]
             server.close()
             for listener in listeners:
-                with listener, suppress(OSError):  # there are no more
-                    while True:
-                        waiting.append(listener.accept()[0])
+                with listener:
+                    waiting += _accepted(listener, self.config.backlog)
         return waiting
 
     async def _take(self, connections: Sequence[socket.socket]) -> None:
@@ -116,6 +115,12 @@ class Server(uvicorn.Server):
     def _stop(self) -> None:
         self.service.draining = True
         self.should_exit = True
+
+
+def _accepted(listener: socket.socket, most: int) -> Iterator[socket.socket]:
+    with suppress(OSError):  # there are no more
+        for _ in range(most):
+            yield listener.accept()[0]
 
 
 async def start_probes(service: Service, listener: socket.socket | None = None) -> uvicorn.Server:

@@ -33,7 +33,7 @@ class OneMoreComes:
         self._listener.close()
 
 
-async def ends(settings: Settings, request: bytes) -> bytes:
+async def answered_at_the_end(settings: Settings) -> bytes:
     """What somebody is answered who connects as a server ends."""
     app = create_app(settings)
     config = uvicorn.Config(app, port=0, http=Protocol, lifespan="on", log_config=None)
@@ -48,7 +48,7 @@ async def ends(settings: Settings, request: bytes) -> bytes:
     while listener.late is None:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     with listener.late as client:
-        await asyncio.to_thread(client.sendall, request)
+        await asyncio.to_thread(client.sendall, REQUEST)
         answer = await asyncio.to_thread(client.recv, 1000)
     await asyncio.wait_for(serving, 20)
     return answer
@@ -57,5 +57,5 @@ async def ends(settings: Settings, request: bytes) -> bytes:
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_who_connects_as_the_socket_closes_is_answered(tmp_path: Path, loop: Any) -> None:
     with asyncio.Runner(loop_factory=loop) as runner:
-        answer = runner.run(ends(Settings(store=tmp_path, device="cpu", threads=1), REQUEST))
+        answer = runner.run(answered_at_the_end(Settings(store=tmp_path, device="cpu", threads=1)))
     assert answer.startswith(b"HTTP/1.1 200")
