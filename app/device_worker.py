@@ -152,15 +152,19 @@ class _Stopwatch:
 
 
 class Worker:
-    """As many threads as the lane has cores; one of them reads. It runs what it has read itself, and another reads on:
-    a hand-over takes as long as a small batch."""
+    """As many threads as the lane has cores. One of them reads, runs what it has read itself, and another reads on: a
+    hand-over takes as long as a small batch. Of those that wait the kernel wakes the one that waited least, so that
+    what comes one by one finds the same thread, its memory and its core still warm."""
 
     def __init__(self, messages: socket.socket, files: socket.socket, lane: DeviceLane) -> None:
         self._messages = messages
         self._files = files
         self._lane = lane
         self._kept: dict[int, Any] = {}
-        self._reading, self._writing = Lock(), Lock()
+        self._writing = Lock()
+        self._arrivals = select.epoll()
+        self._one_is_told = select.EPOLLIN | select.EPOLLONESHOT
+        self._arrivals.register(messages, self._one_is_told)
 
     def serve(self) -> None:
         """Until the parent has gone, whatever runs."""
@@ -179,19 +183,21 @@ class Worker:
 
     def _next_task(self) -> Callable[[], None] | None:
         """What there is to run; None where the parent has gone."""
-        with self._reading:
-            while message := self._next():
-                match message:
-                    case Keep():
-                        self._keep(message)
-                    case Forget(numbers):
-                        for number in numbers:
-                            self._kept.pop(number, None)
-                    case Run():
-                        return partial(self._run, self._kept[message.number], message)
-                    case Measure():
-                        measure = partial(self._measure, self._kept[message.number], message)
-                        Thread(target=measure, daemon=True).start()  # predictions go on meanwhile
+        self._arrivals.poll()
+        while message := self._next():
+            match message:
+                case Keep():
+                    self._keep(message)
+                case Forget(numbers):
+                    for number in numbers:
+                        self._kept.pop(number, None)
+                case Run():
+                    task = partial(self._run, self._kept[message.number], message)
+                    self._arrivals.modify(self._messages, self._one_is_told)
+                    return task
+                case Measure():
+                    measure = partial(self._measure, self._kept[message.number], message)
+                    Thread(target=measure, daemon=True).start()  # predictions go on meanwhile
         return None
 
     def _next(self) -> Any:

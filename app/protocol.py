@@ -25,8 +25,9 @@ TOO_SLOW = b"408 Request Timeout"
 
 
 class Gathered:
-    """A transport that writes once what it is given in one turn of the event loop: the head of an answer comes apart
-    from its body, and each would be a system call, behind which other threads have the interpreter."""
+    """A transport that writes once what it is given until it is flushed, or for one turn of the event loop: the head of
+    an answer comes apart from its body, and each would be a system call, behind which other threads have the
+    interpreter."""
 
     def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -38,20 +39,21 @@ class Gathered:
 
     def write(self, data: bytes) -> None:
         if not self._parts:
-            self._loop.call_soon(self._write)
+            self._loop.call_soon(self.flush)
         self._parts.append(data)
 
     def close(self) -> None:
-        self._write()
+        self.flush()
         self._transport.close()
 
-    def _write(self) -> None:
+    def flush(self) -> None:
         parts, self._parts = self._parts, []
         if parts and not self._transport.is_closing():
             self._transport.writelines(parts)
 
 
 class Protocol(HttpToolsProtocol):
+    transport: Gathered  # type: ignore[assignment]
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = True
@@ -92,6 +94,10 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
         if not self.pipeline:
             self.flow.resume_reading()  # a long body stopped it, but nobody would see the connection's end then
+
+    def on_response_complete(self) -> None:
+        self.transport.flush()  # its client need not wait until it is counted and logged
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_here()

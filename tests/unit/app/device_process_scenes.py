@@ -5,6 +5,7 @@ import copy
 import os
 import signal
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -96,6 +97,20 @@ async def errors_come_back_with_their_place(process, lane):
     assert type(await raised(lane, batch_of(work, "OUT_OF_MEMORY", "two"))) is OutOfMemory
     assert type(await raised(lane, batch_of(work, "LOSE_DEVICE"))) is DeviceLost
     assert len(await lane.execute(batch_of(work, "fine"))) == 1
+
+
+class TellingClassifier(TinyClassifier):
+    def encode(self, batch):
+        raise LookupError(threading.get_native_id())
+
+
+async def what_comes_one_by_one_is_run_by_the_thread_that_is_warm(process, lane):
+    work = await served(
+        lane, TellingClassifier(["good", "bad"], multilabel=False, seed=0, batch_seconds=0, example="a")
+    )
+    threads = [(await raised(lane, batch_of(work, "a"))).args[0] for _ in range(20)]
+    # Whoever was the last to be idle when the first came may be another.
+    assert len(set(threads[1:])) == 1, threads
 
 
 class Odd(Exception):

@@ -1,13 +1,17 @@
-"""What is given to a connection in one turn of the event loop is written at once."""
+"""What is given to a connection in one turn of the event loop is written at once, and an answer when it is whole."""
 
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
+from collections.abc import Awaitable, Callable
 
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
 
-from app.protocol import Gathered
+from app.protocol import Gathered, Protocol
 
 pytestmark = pytest.mark.anyio
 
@@ -65,3 +69,29 @@ async def test_nothing_is_written_to_a_connection_that_was_lost() -> None:
     wire.transport.abort()
     await asyncio.sleep(0.01)
     assert wire.writes == []
+
+
+async def test_an_answer_leaves_before_what_its_application_does_afterwards() -> None:
+    ours, client = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Future[bytes] = loop.create_future()
+
+    async def application(scope: object, receive: object, send: Callable[..., Awaitable[None]]) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+        assert not readable(client), "its head went alone"
+        await send({"type": "http.response.body", "body": b"done"})
+        arrived.set_result(client.recv(1000, socket.MSG_DONTWAIT))
+
+    config = Config(application, http=Protocol, log_config=None)
+    config.load()
+    await loop.create_connection(lambda: Protocol(config, ServerState(), {}, loop), sock=ours)
+    with client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        answer = await asyncio.wait_for(arrived, timeout=10)
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert answer.endswith(b"\r\n\r\ndone")
+        assert not readable(client)
+
+
+def readable(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0)[0])
