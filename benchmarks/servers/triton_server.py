@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +27,7 @@ def predict(text: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    shutil.copy(Path(__file__).parent / "triton_backend" / "sitecustomize.py", sysconfig.get_path("purelib"))
     config = TritonConfig(http_port=PORT, http_address="127.0.0.1", allow_grpc=False, allow_metrics=False)
     with Triton(config=config) as triton:
         triton.bind(
