@@ -21,6 +21,7 @@ from app.keys import KeyFile, KeyFileError, new_key, read_keys, write_keys
 from app.settings import Settings
 from tests.service.process import ROOT, ServerProcess, running
 from tests.service.tiny import write_tiny
+from tests.service.tls import self_signed
 
 LABELS = {"labels": ["new"]}
 MODELS = ("mood", "topics")
@@ -200,12 +201,7 @@ def test_probes_have_a_port_of_their_own_where_one_is_set(tmp_path: Path) -> Non
 
 def test_https(tmp_path: Path) -> None:
     write_tiny(tmp_path, "mood", labels=["good", "bad"])
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    certificate, key = self_signed(tmp_path)
     with running(tmp_path, tls_certificate=certificate, tls_key=key) as server:
         assert server.url.startswith("https://")
         trusted = ssl.create_default_context(cafile=os.fspath(certificate))
