@@ -73,9 +73,11 @@ async def asked_again_and_again(priority):
     return lane.sizes
 
 
+@pytest.mark.clock
 async def test_callers_stay_together():
     assert await asked_again_and_again(Priority.INTERACTIVE) == [4] * 4
 
 
+@pytest.mark.clock
 async def test_bulk_work_waits_for_nobody():
     assert (await asked_again_and_again(Priority.BULK))[1] == 1
