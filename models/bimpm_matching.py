@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.allennlp_compat import BiMpmMatching as AllenNlpMatching
 from models.bimpm_sums import Compared, Given, collect, compare
-from models.highest_product import HighestProduct, highest_product
+from models.highest import HighestProduct, highest_product
 from models.original_slopes import original_slopes_wanted
 from models.scripted import scripted
 

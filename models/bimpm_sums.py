@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.highest import highest
+
 
 def _squares(weight: Tensor) -> Tensor:
     """(..., perspectives, dim) -> (..., dim, 1 + perspectives): the first column sees all dimensions alike."""
@@ -142,7 +144,7 @@ def compare(given: Given, far: float = -1e30) -> Compared:
 
 def _highest(values: Tensor, away: Tensor) -> Tensor:
     """Over the positions of the other text: (matchers, 2, batch, length, length of the other, ...)."""
-    return (values + away).max(dim=4)[0]
+    return highest(values + away, 4)
 
 
 def _mean(values: Tensor, mask: Tensor, tiny: float = 1e-13) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.allennlp_compat import BagOfEmbeddingsEncoder, CnnEncoder, Seq2VecEncoder, TimeDistributed
 from models.bag_of_embeddings import bag
+from models.highest import highest
 from models.line import affine, line_of
 from models.scripted import scripted
 
@@ -28,7 +29,7 @@ def _highest(activations: Tensor, width: int, extent: Tensor) -> Tensor:
     """(batch, windows, filters), (batch,) -> (batch, filters)."""
     window_end = torch.arange(activations.size(1), device=extent.device) + width
     outside = window_end.unsqueeze(0) > extent.unsqueeze(1)  # (batch, windows)
-    pooled = activations.masked_fill(outside.unsqueeze(2), -torch.inf).amax(dim=1)
+    pooled = highest(activations.masked_fill(outside.unsqueeze(2), -torch.inf), 1)
     return pooled.masked_fill(outside.all(dim=1, keepdim=True), 0.0)
 
 

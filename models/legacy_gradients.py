@@ -27,7 +27,7 @@ class LegacyGradients(TorchFunctionMode):
     ) -> Any:
         if func is functional.cosine_similarity:
             return _cosine(*args, **(kwargs or {}))
-        if func is Tensor.amax:
+        if func in (Tensor.max, torch.max) and _along_one_dimension(args, kwargs):
             return _max(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
@@ -38,8 +38,12 @@ def _cosine(left: Tensor, right: Tensor, dim: int = 1) -> Tensor:
     return (left * right).sum(dim) / norms.clamp_min(COSINE_EPSILON**2).sqrt()
 
 
-def _max(values: Tensor, dim: int, keepdim: bool = False) -> Tensor:
-    """Of equal values the last has the slope; today amax shares it out between them."""
-    last = values.size(dim) - 1 - values.detach().flip(dim).argmax(dim, keepdim=True)
-    found = torch.gather(values, dim, last)
-    return found if keepdim else found.squeeze(dim)
+def _along_one_dimension(args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> bool:
+    return "dim" in (kwargs or {}) or (len(args) > 1 and isinstance(args[1], int))
+
+
+def _max(values: Tensor, dim: int, keepdim: bool = False) -> Any:
+    """Of equal values the last has the slope; today it is the first."""
+    place = values.size(dim) - 1 - values.detach().flip(dim).max(dim, keepdim=True)[1]
+    highest = values.gather(dim, place)
+    return torch.return_types.max((highest, place) if keepdim else (highest.squeeze(dim), place.squeeze(dim)))

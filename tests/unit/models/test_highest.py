@@ -1,10 +1,10 @@
-"""The highest products and their slopes are those of torch's `max` over all of them."""
+"""The highest of values and products are those of torch's `max`, and so are slopes, but where rounding would decide."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from models.highest_product import HighestProduct
+from models.highest import HighestProduct, highest
 
 FAR = -1e30
 
@@ -40,3 +40,31 @@ def test_what_is_no_number_stays_none() -> None:
     vectors, factors, away = torch.randn(1, 3, 2), torch.randn(1, 2, 3), torch.zeros(1, 1, 3)
     vectors[0, 1, 0] = torch.nan
     assert HighestProduct.apply(vectors, factors, away)[..., 0].isnan().all()
+
+
+ROUNDED = 2**-23
+"""What 1 and the next number in float32 are apart."""
+
+
+@pytest.mark.parametrize("more", [-ROUNDED, 0.0, ROUNDED])
+def test_of_those_that_rounding_tells_apart_the_first_has_the_slope(more: float) -> None:
+    values = torch.tensor([[0.5, 1.0, 1.0 + more, -3.0]], requires_grad=True)
+    assert torch.autograd.grad(highest(values, 1).sum(), values)[0].tolist() == [[0, 1, 0, 0]]
+
+
+@pytest.mark.parametrize("more", [-ROUNDED, 0.0, ROUNDED])
+def test_of_products_too(more: float) -> None:
+    vectors = torch.tensor([[-2.0], [2.0], [2.0]], requires_grad=True)  # (others, dim)
+    factors = torch.tensor([[0.5, 1.0, 1.0 + more]], requires_grad=True)  # (length, others)
+    found = HighestProduct.apply(vectors, factors, torch.zeros(1, 3))
+    slopes = torch.autograd.grad(found.sum(), [vectors, factors])
+    assert [one.flatten().tolist() for one in slopes] == [[0, 1, 0], [0, 2, 0]]
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_what_is_higher_by_more_has_it(wanted: bool) -> None:
+    values = torch.tensor([[1.0, 1.00001], [-torch.inf, 0.0]], requires_grad=wanted)
+    found = highest(values, 1)
+    assert found.tolist() == pytest.approx([1.00001, 0.0])
+    if wanted:
+        assert torch.autograd.grad(found.sum(), values)[0].tolist() == [[0, 1], [0, 1]]

@@ -1,7 +1,9 @@
-"""The highest of products along a dimension, without room for all of them.
+"""The highest along a dimension, and the highest of products without room for all of them.
 
-The first of equals has the slope, as in torch's `max`. That keeps a place for each, which it looks for without vector
-instructions; here products are compared with the highest once more on the way back.
+Its slope is the first's of those that rounding alone tells apart. Two words that are the same are matched equally well,
+up to rounding, which is another in each size of batch; torch's `max` gives the slope to either, as it comes. It also
+keeps a place for each number, which it looks for without vector instructions; here products are compared with the
+highest once more on the way back.
 """
 
 from __future__ import annotations
@@ -15,15 +17,27 @@ from torch.autograd.function import once_differentiable
 
 from models.scripted import scripted
 
+ROUNDING = 1e-6
+"""What sums in float32 may be off by, as a share of their terms."""
+
+
+def highest(values: Tensor, dim: int, rounding: float = ROUNDING) -> Tensor:
+    """As `amax`, for terms around 1; with slopes where values have them."""
+    most = values.amax(dim, keepdim=True)
+    if not values.requires_grad:
+        return most.squeeze(dim)
+    as_high = values >= most - rounding * most.abs().clamp(min=1.0)
+    return values.gather(dim, as_high.max(dim, keepdim=True)[1]).squeeze(dim)
+
 
 class HighestProduct(Function):
     """As `highest_product`, with slopes."""
 
     @staticmethod
     def forward(ctx: Any, vectors: Tensor, factors: Tensor, away: Tensor) -> Tensor:
-        highest = _highest_product(vectors, factors, away)
-        ctx.save_for_backward(vectors, factors, away, highest)
-        return highest
+        most = _highest_product(vectors, factors, away)
+        ctx.save_for_backward(vectors, factors, away, most)
+        return most
 
     @staticmethod
     @once_differentiable
@@ -40,13 +54,13 @@ def _multiply(vectors: Tensor, factors: Tensor, away: Tensor, other: int, produc
 def highest_product(vectors: Tensor, factors: Tensor, away: Tensor) -> Tensor:
     """Of each dimension, over the others: (..., others, dim), (..., length, others) -> (..., length, dim). To their
     products `away` (..., 1, others) is added."""
-    highest = torch.empty(factors.shape[:-1] + vectors.shape[-1:], dtype=vectors.dtype, device=vectors.device)
-    _multiply(vectors, factors, away, 0, highest)
-    products = torch.empty_like(highest)
+    most = torch.empty(factors.shape[:-1] + vectors.shape[-1:], dtype=vectors.dtype, device=vectors.device)
+    _multiply(vectors, factors, away, 0, most)
+    products = torch.empty_like(most)
     for other in range(1, vectors.size(-2)):
         _multiply(vectors, factors, away, other, products)
-        torch.maximum(highest, products, out=highest)
-    return highest
+        torch.maximum(most, products, out=most)
+    return most
 
 
 _highest_product = scripted(highest_product)
@@ -54,13 +68,15 @@ _highest_product = scripted(highest_product)
 
 @scripted
 def _slopes_of_factors(
-    slopes: Tensor, vectors: Tensor, factors: Tensor, away: Tensor, highest: Tensor
+    slopes: Tensor, vectors: Tensor, factors: Tensor, away: Tensor, most: Tensor, rounding: float = ROUNDING
 ) -> tuple[Tensor, Tensor]:
     left, own, room = slopes.clone(), torch.empty_like(slopes), torch.empty_like(slopes)
     to_vectors, to_factors = torch.empty_like(vectors), torch.empty_like(factors)
+    slack = vectors.abs() * rounding
     for other in range(vectors.size(-2)):
         _multiply(vectors, factors, away, other, own)
-        torch.eq(own, highest, out=own)
+        own += slack.narrow(-2, other, 1)
+        torch.ge(own, most, out=own)
         own *= left
         left -= own
         torch.mul(own, factors.narrow(-1, other, 1), out=room)
