@@ -24,7 +24,7 @@ from torch.nn import functional
 from models.classifier import Batch
 from models.explain import Ends, Path, attributed, ends_of, objective_of
 from models.explain_methods import NOTHING, Method, Probe, columns_of, probes_of
-from models.explainable import Embedded, Explainable, rows
+from models.explainable import Embedded, Explainable
 from models.line import Line
 
 LEVELS = (5, 9, 17, 33)
@@ -107,7 +107,7 @@ def _pooled(explainable: Explainable, batch: Batch, along: Path, alphas: NDArray
     on_line = first.new_tensor(alphas).expand(batch.size, -1)
     points = [Line(blank, whole - blank, on_line).points() for blank, whole in zip(*along, strict=True)]
     owner = torch.arange(batch.size, device=first.device).repeat_interleave(len(alphas))
-    return explainable.pool(rows(batch, owner), points).unflatten(0, on_line.shape)
+    return explainable.pool(explainable.rows(batch, owner), points).unflatten(0, on_line.shape)
 
 
 def _bends(points: Tensor, count: int) -> list[float]:
@@ -218,5 +218,5 @@ def _pulled_back(
             Line(start, whole - blank, alphas).points()
             for start, (blank, whole) in zip(starts, zip(*along, strict=True), strict=True)
         ]
-        pooled = explainable.pool(rows(batch, owner), points)
+        pooled = explainable.pool(explainable.rows(batch, owner), points)
         return torch.autograd.grad(pooled, starts, _as_wide(slopes, pooled.size(1)))

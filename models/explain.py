@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.classifier import Batch, probabilities
 from models.explain_methods import NOTHING, Method, Objective, Probe
-from models.explainable import UNIFORM, Embedded, Explainable, rows
+from models.explainable import UNIFORM, Embedded, Explainable
 from models.line import Line
 
 NOISE_LEVEL = 0.15
@@ -51,7 +51,7 @@ def gradients(
     # As many for each instance; what is there for that alone weighs nothing.
     probes = [[*one, *[NOTHING] * (width - len(one))] for one in probes]
     owner = torch.arange(batch.size, device=device).repeat_interleave(width)
-    expanded = rows(batch, owner)
+    expanded = explainable.rows(batch, owner)
     wanted = torch.tensor(targets, device=device)[owner]
     if method.name == "occlusion":
         lost = _lost(explainable, head, expanded, along, owner, probes, wanted)
@@ -212,7 +212,7 @@ class Ends(NamedTuple):
 def ends(explainable: Explainable, head: nn.Module, batch: Batch, along: Path) -> Ends:
     twice = torch.arange(batch.size, device=along.embedded[0].device).repeat(2)
     both = [torch.cat(ends) for ends in zip(along.embedded, along.blank, strict=True)]
-    return ends_of(explainable, head, *explainable.encode(rows(batch, twice), both).chunk(2))
+    return ends_of(explainable, head, *explainable.encode(explainable.rows(batch, twice), both).chunk(2))
 
 
 @torch.no_grad()

@@ -14,7 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.allennlp_compat import PretrainedTransformerEmbedder, TextFieldEmbedder, TextFieldTensors
+from models.allennlp_compat import (
+    Embedding,
+    PretrainedTransformerEmbedder,
+    TextFieldEmbedder,
+    TextFieldTensors,
+    get_text_field_mask,
+)
 from models.archive_classifier import ArchiveClassifier
 from models.bert_for_classification import BertForClassification
 from models.bimpm_matching import BiMpmMatching
@@ -24,9 +30,10 @@ from models.explainable import Embedded, Explainable, InputToken, Tokenization
 from models.legacy_gradients import LegacyGradients
 from models.reader_trace import Segment, trace
 from models.recurrent import AllStates, FinalState
+from models.relation_classification import ENTITIES
 from models.similarity_classifier import SimilarityClassifier
 from models.smoothness import smooth_from_tokens, smooth_transformer
-from models.text_field_embedder import EMBEDDED
+from models.text_field_embedder import EMBEDDED, CharacterEncoder, embedded_indexers
 from models.text_layout import Placed, layout
 from models.word_piece_indexers import BertPieces, TransformerPieces
 
@@ -122,7 +129,10 @@ class FromTextField(ExplainableArchive):
     def __init__(self, classifier: ArchiveClassifier, embedder: Any) -> None:
         super().__init__(classifier)
         self._embedder = embedder
+        self._wrapping = int(classifier._reader.lists)
         self.smooth = smooth_from_tokens(classifier.model)
+        embedders = embedded_indexers(embedder).values()
+        self._alike = all(isinstance(one, Embedding | CharacterEncoder) for one in embedders)
         self._padding_ids = {
             name: indexer._tokenizer.padding_id
             for name, indexer in classifier._indexer.indexers.items()
@@ -130,8 +140,18 @@ class FromTextField(ExplainableArchive):
         }
 
     def embed(self, batch: Batch) -> Embedded:
-        wrapping = int(self.classifier._reader.lists)
-        return [self._embedder(text, num_wrapping_dims=wrapping) for text in batch.tensors.values()]
+        return [self._embedder(text, num_wrapping_dims=self._wrapping) for text in batch.tensors.values()]
+
+    def rows(self, batch: Batch, index: Tensor) -> Batch:
+        """Where tokens are, without their ids: those of characters are many."""
+        tensors = {name: self._places(text) for name, text in batch.tensors.items()}
+        return super().rows(Batch(tensors, batch.size, batch.real_tokens, batch.padded_tokens), index)
+
+    def _places(self, text: TextFieldTensors) -> TextFieldTensors:
+        tags = {name: tensors for name, tensors in text.items() if name == ENTITIES}
+        features = {name: tensors for name, tensors in text.items() if name not in tags}
+        mask = get_text_field_mask(features, num_wrapping_dims=self._wrapping)
+        return {**tags, EMBEDDED: {"mask": mask}}
 
     def encode(self, batch: Batch, embedded: Embedded) -> Tensor:
         return self.classifier.encode(_with(batch, embedded))
@@ -143,13 +163,15 @@ class FromTextField(ExplainableArchive):
         if baseline == "zero":
             return [torch.zeros_like(vectors) for vectors in embedded]
         tensors = {name: self._padded(text) for name, text in batch.tensors.items()}
-        return self.embed(Batch(tensors, batch.size, batch.real_tokens, batch.padded_tokens))
+        blank = self.embed(Batch(tensors, batch.size, batch.real_tokens, batch.padded_tokens))
+        return [vectors.expand_as(whole) for vectors, whole in zip(blank, embedded, strict=True)]
 
     def _padded(self, text: TextFieldTensors) -> dict[str, dict[str, Tensor]]:
-        """The same text with every token replaced by padding."""
+        """The same text with every token replaced by padding; one token of it where all are embedded alike."""
+        one = (slice(1),) * (2 + self._wrapping) if self._alike else ()
         return {
             indexer: {
-                name: torch.full_like(tensor, self._padding_ids.get(indexer, 0)) if name in PADDED else tensor
+                name: torch.full_like(tensor[one], self._padding_ids.get(indexer, 0)) if name in PADDED else tensor
                 for name, tensor in tensors.items()
             }
             for indexer, tensors in text.items()
@@ -159,7 +181,9 @@ class FromTextField(ExplainableArchive):
 def _with(batch: Batch, embedded: Embedded) -> Batch:
     """The batch with embeddings of its own."""
     inputs = zip(batch.tensors.items(), embedded, strict=True)
-    tensors = {name: {**text, EMBEDDED: {EMBEDDED: vectors}} for (name, text), vectors in inputs}
+    tensors = {
+        name: {**text, EMBEDDED: {**text.get(EMBEDDED, {}), EMBEDDED: vectors}} for (name, text), vectors in inputs
+    }
     return Batch(tensors, batch.size, batch.real_tokens, batch.padded_tokens)
 
 

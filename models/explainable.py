@@ -80,6 +80,10 @@ class Explainable(ABC):
     packed: bool = False
     """Whether shorter texts are left behind on the way through longer ones (models/row_order.py)."""
 
+    def rows(self, batch: Batch, index: Tensor) -> Batch:
+        """The instances by number, as `rows`; of what is embedded no more than `encode` and `pool` still ask for."""
+        return rows(batch, index)
+
     def pool(self, batch: Batch, embedded: Embedded) -> Tensor:
         return self.encode(batch, embedded)
 
