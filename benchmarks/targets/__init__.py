@@ -13,6 +13,7 @@ from benchmarks.targets import (
     mosec,
     original,
     ray,
+    torchserve,
     triton,
     vitrine,
 )
@@ -35,6 +36,7 @@ TARGETS: dict[str, Target] = {
         infinity.TORCH,
         infinity.ONNX,
         ray.TARGET,
+        torchserve.TARGET,
         triton.TARGET,
     )
 }
