@@ -20,7 +20,7 @@ from app.spreading import ONE_THREAD, Spread, Spreading
 from models.classifier import Batch, Features, padded_tokens
 from models.curve import FIRST_LEVEL, LEVELS, Curve, curved_ends, curves, gradients_along, stacked
 from models.errors import InvalidInstance
-from models.explain import Ends, Path, ends, gradients, path
+from models.explain import Ends, Path, ends, gradients, gradients_and_ends, path
 from models.explain_methods import Method, Probe, columns_of, probes_of
 from models.explainable import Explainable
 from models.explanations import explainable_by
@@ -234,13 +234,17 @@ class WholeWork(SlicedWork):
 
     def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
         slices, features, along = self._opened(batch)
-        found = self._ends(features, along)
         asked: list[Probing] = [one.wanted for one in slices]
-        targets = [
-            its_ends.predicted if one.target is None else one.target for one, its_ends in zip(asked, found, strict=True)
-        ]
-        sums = self._gradients(features, along, [one.probes for one in asked], targets)
-        return _answered([replace(its_ends, sums=own) for its_ends, own in zip(found, sums, strict=True)])
+        sums, both = gradients_and_ends(
+            self.method,
+            self.explainable,
+            self.served.label_set.head,
+            features,
+            along,
+            [one.probes for one in asked],
+            [one.target for one in asked],
+        )
+        return _answered([replace(one, sums=own) for one, own in zip(_instance_ends(both), sums, strict=True)])
 
     def ran(self, payloads: Sequence[Any], seconds: float) -> None:
         self._learn(payloads, seconds)

@@ -46,35 +46,76 @@ def gradients(
 
     `along` is the batch's own; `head` scores the vectors; `targets` holds a label index for each instance.
     """
-    device = next(head.parameters()).device
-    width = max(map(len, probes))
-    # As many for each instance; what is there for that alone weighs nothing.
-    probes = [[*one, *[NOTHING] * (width - len(one))] for one in probes]
-    owner = torch.arange(batch.size, device=device).repeat_interleave(width)
-    expanded = explainable.rows(batch, owner)
-    wanted = torch.tensor(targets, device=device)[owner]
+    probed = _probed(method, along, probes)
+    expanded = explainable.rows(batch, probed.owner)
+    wanted = torch.tensor(targets, device=probed.owner.device)[probed.owner]
     if method.name == "occlusion":
-        lost = _lost(explainable, head, expanded, along, owner, probes, wanted)
+        lost = _lost(explainable, head, expanded, along, probed, wanted)
         return [[one.sum(dim=0).cpu() for one in parts] for parts in zip(*lost, strict=True)]
-    weights = along.embedded[0].new_tensor([[probe.weight for probe in one] for one in probes])  # (batch, probes)
-    points, leaves = zip(*_points(method, along, weights, probes), strict=True)
-    slopes = _slopes(method, explainable, head, expanded, along, Probed(points, leaves, owner, wanted, weights))
-    if method.factor == "sign":
-        found = [_strengths(one, weights) for one in slopes]
-    else:
-        found = [attributed(method, *one) for one in zip(slopes, *along, strict=True)]
-    return [[one[instance] for one in found] for instance in range(batch.size)]
+    return _sums(method, along, probed, _slopes(method, explainable, head, expanded, along, probed, wanted))
+
+
+def gradients_and_ends(
+    method: Method,
+    explainable: Explainable,
+    head: nn.Module,
+    batch: Batch,
+    along: Path,
+    probes: Sequence[Sequence[Probe]],
+    targets: Sequence[int | None],
+) -> tuple[list[list[Tensor]], Ends]:
+    """`gradients`, for the predicted label where no target is named, and `ends`; where a method looks at the classifier
+    as it predicts, the ends are points among the others."""
+    if method.name not in UNIFORM or method.name == "occlusion":
+        both = ends(explainable, head, batch, along)
+        return gradients(method, explainable, head, batch, along, probes, _or_predicted(targets, both)), both
+    probed = _probed(method, along, [(AT_BLANK, NOTHING, *own) for own in probes])
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        vectors = explainable.encode(explainable.rows(batch, probed.owner), probed.points)
+        # (batch * probes, dim) -> (batch, probes, dim)
+        seen = vectors.detach().unflatten(0, probed.weights.shape)
+        both = ends_of(explainable, head, seen[:, 1], seen[:, 0])
+        wanted = torch.tensor(_or_predicted(targets, both), device=vectors.device)[probed.owner]
+        slopes = _differentiated(method, explainable, head, vectors, probed, probed.leaves, wanted)
+    return _sums(method, along, probed, slopes), both
+
+
+AT_BLANK = Probe(alpha=0.0, weight=0.0)
+
+
+def _or_predicted(targets: Sequence[int | None], both: Ends) -> list[int]:
+    predicted: list[int] = both.logits.argmax(dim=1).tolist()
+    return [best if target is None else target for target, best in zip(targets, predicted, strict=True)]
 
 
 class Probed(NamedTuple):
     """Where the probes look, input by input: (batch * probes, [texts,] tokens, dim); what gradients go to; and of each
-    probe its instance and its target (batch * probes,) and its weight (batch, probes)."""
+    probe its instance (batch * probes,) and its weight (batch, probes), with as many for each instance."""
 
+    probes: Sequence[Sequence[Probe]]
     points: Embedded
     leaves: Embedded
     owner: Tensor
-    targets: Tensor
     weights: Tensor
+
+
+def _probed(method: Method, along: Path, probes: Sequence[Sequence[Probe]]) -> Probed:
+    first, width = along.embedded[0], max(map(len, probes))
+    # What is there for others' width alone weighs nothing.
+    probes = [[*one, *[NOTHING] * (width - len(one))] for one in probes]
+    weights = first.new_tensor([[probe.weight for probe in one] for one in probes])  # (batch, probes)
+    owner = torch.arange(len(probes), device=first.device).repeat_interleave(width)
+    points, leaves = zip(*_points(method, along, weights, probes), strict=True)
+    return Probed(probes, points, leaves, owner, weights)
+
+
+def _sums(method: Method, along: Path, probed: Probed, slopes: Sequence[Tensor]) -> list[list[Tensor]]:
+    """What the slopes at each input's leaf come to, by instance and input."""
+    if method.factor == "sign":
+        found = [_strengths(one, probed.weights) for one in slopes]
+    else:
+        found = [attributed(method, *one) for one in zip(slopes, *along, strict=True)]
+    return [[one[instance] for one in found] for instance in range(len(probed.weights))]
 
 
 def _points(
@@ -113,36 +154,46 @@ def attributed(method: Method, slopes: Tensor, blank: Tensor, whole: Tensor) -> 
 
 
 def _slopes(
-    method: Method, explainable: Explainable, head: nn.Module, batch: Batch, along: Path, probed: Probed
-) -> Sequence[Tensor]:
-    """The gradient at each input's leaf, of its shape."""
-    if not method.one_at_a_time:
-        return _gradient(method, explainable, head, batch, probed.points, probed.leaves, probed)
-    found: list[Tensor] = []
-    for number, (point, leaf) in enumerate(zip(probed.points, probed.leaves, strict=True)):
-        others = [whole[probed.owner] for whole in along.embedded]
-        moved = [*others[:number], point, *others[number + 1 :]]
-        found += _gradient(method, explainable, head, batch, moved, [leaf], probed)
-    return found
-
-
-def _gradient(
     method: Method,
     explainable: Explainable,
     head: nn.Module,
     batch: Batch,
-    points: Embedded,
-    leaves: Embedded,
+    along: Path,
     probed: Probed,
+    targets: Tensor,
 ) -> Sequence[Tensor]:
-    mode = nullcontext() if method.name in UNIFORM else explainable.original_gradients()
-    # cuDNN's recurrent layers have gradients in training mode only; ours and torch's have them always.
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode:
-        vectors = explainable.encode(batch, points)
-        values = objective_of(method.objective, explainable, head, vectors, probed.targets)
-        if method.factor != "sign":
-            values = values * probed.weights.flatten()
-        return torch.autograd.grad(values.sum(), leaves)
+    """The gradient at each input's leaf, of its shape; `targets` (batch * probes,)."""
+
+    def gradient(points: Embedded, leaves: Embedded) -> Sequence[Tensor]:
+        mode = nullcontext() if method.name in UNIFORM else explainable.original_gradients()
+        # cuDNN's recurrent layers have gradients in training mode only; ours and torch's have them always.
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), mode:
+            vectors = explainable.encode(batch, points)
+            return _differentiated(method, explainable, head, vectors, probed, leaves, targets)
+
+    if not method.one_at_a_time:
+        return gradient(probed.points, probed.leaves)
+    found: list[Tensor] = []
+    for number, (point, leaf) in enumerate(zip(probed.points, probed.leaves, strict=True)):
+        others = [whole[probed.owner] for whole in along.embedded]
+        found += gradient([*others[:number], point, *others[number + 1 :]], [leaf])
+    return found
+
+
+def _differentiated(
+    method: Method,
+    explainable: Explainable,
+    head: nn.Module,
+    vectors: Tensor,
+    probed: Probed,
+    leaves: Embedded,
+    targets: Tensor,
+) -> Sequence[Tensor]:
+    """Of what the vectors (batch * probes, dim) score for the targets (batch * probes,): the gradient at each leaf."""
+    values = objective_of(method.objective, explainable, head, vectors, targets)
+    if method.factor != "sign":
+        values = values * probed.weights.flatten()
+    return torch.autograd.grad(values.sum(), leaves)
 
 
 def _lost(
@@ -150,16 +201,15 @@ def _lost(
     head: nn.Module,
     batch: Batch,
     along: Path,
-    owner: Tensor,
-    probes: Sequence[Sequence[Probe]],
+    probed: Probed,
     targets: Tensor,
 ) -> list[Sequence[Tensor]]:
     """The score that goes with the token at each probe's place, zero elsewhere: for each input and instance (probes,
     [texts,] tokens)."""
-    embedded = [whole[owner] for whole in along.embedded]
+    embedded = [whole[probed.owner] for whole in along.embedded]
     without = [tensor.clone() for tensor in embedded]
     found = [torch.zeros(tensor.shape[:-1], device=tensor.device) for tensor in embedded]
-    owners, flat = owner.tolist(), list(chain.from_iterable(probes))
+    owners, flat = probed.owner.tolist(), list(chain.from_iterable(probed.probes))
     places = [(row, *probe.place) for row, probe in enumerate(flat) if probe.place]
     for row, number, *position in places:
         without[number][row, *position] = along.blank[number][owners[row], *position]
@@ -171,7 +221,7 @@ def _lost(
         lost = scores - others
     for row, number, *position in places:
         found[number][row, *position] = lost[row]
-    return [one.split([len(own) for own in probes]) for one in found]
+    return [one.split([len(own) for own in probed.probes]) for one in found]
 
 
 def objective_of(
@@ -188,13 +238,13 @@ def objective_of(
 def _noise(number: int, points: Tensor, probes: Sequence[Probe]) -> Tensor:
     """The same for a sample of an input whatever its batch: each text is filled token by token from a seed."""
     texts = points.flatten(1, -3) if points.dim() > 3 else points.unsqueeze(1)  # (rows, texts, tokens, dim)
-    noise = numpy.stack([
-        [
-            numpy.random.default_rng((number, text, probe.sample or 0)).standard_normal(texts.shape[2:], numpy.float32)
-            for text in range(texts.size(1))
-        ]
-        for probe in probes
-    ])  # fmt: skip
+    noise = numpy.zeros(texts.shape, numpy.float32)
+    for row, probe in enumerate(probes):
+        if probe.sample is not None:
+            for text, room in enumerate(noise[row]):
+                room[:] = numpy.random.default_rng((number, text, probe.sample)).standard_normal(
+                    room.shape, numpy.float32
+                )
     # (rows, [texts,] tokens, 1): each token's own, so that neither padding nor neighbours matter
     spread = points.amax(dim=-1, keepdim=True) - points.amin(dim=-1, keepdim=True)
     return torch.from_numpy(noise).to(points.device).view(points.shape) * spread * NOISE_LEVEL

@@ -21,7 +21,7 @@ from app.explanation import ExplainOptions, explain, plan
 from app.served import ServedModel
 from app.slice_gate import SliceGate
 from models.classifier import Classifier, probabilities
-from models.explain import gradients, path
+from models.explain import ends, gradients, gradients_and_ends, path
 from models.explain_methods import Probe, gauss_legendre
 from models.explainable import rows
 from models.explanations import explainable_by, method_for, methods_of
@@ -216,6 +216,28 @@ def test_no_slice_holds_more_than_a_batch(oracle: Oracle, classifier: Classifier
     (sliced,) = asyncio.run(explain(planned, [instance], [features], in_batches, gate))
     (whole,) = explained(classifier, [instance])
     assert values(sliced["attributions"]) == pytest.approx(values(whole["attributions"]), abs=CAPTUM)
+
+
+def test_in_one_pass_with_the_ends_attributions_are_the_same(oracle: Oracle, classifier: Classifier) -> None:
+    """For the label that is predicted and for one that is named."""
+    batch = classifier.collate([classifier.featurize(with_words(oracle, 1)[0])])
+    head = classifier.label_set.head
+    for name in methods_of(classifier):
+        if name == "occlusion" or (name == "biome" and classifier.kind == "record_pair"):
+            continue  # the one has a probe for each token, the other may refuse the instance
+        method = method_for(classifier, name)
+        explainable = explainable_by(classifier, method)
+        probes = method.probes(method.steps or 1)
+        along = path(explainable, batch, method.baseline or "pad")
+        apart = ends(explainable, head, batch, along)
+        for target in (None, 0):
+            wanted = int(apart.logits.argmax()) if target is None else target
+            one = gradients(method, explainable, head, batch, along, [probes], [wanted])
+            other, both = gradients_and_ends(method, explainable, head, batch, along, [probes], [target])
+            for own, told in zip(one[0], other[0], strict=True):
+                assert torch.allclose(own, told, atol=CAPTUM), (name, target)
+            for own, told in zip(apart, both, strict=True):
+                assert torch.allclose(own, told, atol=1e-5), (name, target)
 
 
 def test_neighbours_and_slices_change_nothing(oracle: Oracle, classifier: Classifier) -> None:

@@ -76,7 +76,8 @@ def test_for_every_label_the_ends_are_found_once() -> None:
     assert asked.kinds == [EndsWork, *[ExplainWork] * len(LABELS)]
     alone = [Asked().explain(TEXTS[:1], target=label)[0] for label in LABELS]
     for one, other in zip(answers, alone, strict=True):
-        assert (one["target"], one["score"]) == (other["target"], other["score"])
+        assert one["target"] == other["target"]
+        assert one["score"] == pytest.approx(other["score"], abs=1e-6)  # of a batch of another size
         assert one["delta"] == pytest.approx(other["delta"], abs=1e-5)
 
 
