@@ -205,9 +205,12 @@ class Batcher:
             if (delay := self._delay(priority, work, queue)) > 0:
                 self._wake(delay)
                 continue
-            items = self._selection.of(queue, work, parts / spread.parts)
-            self._queues.took(priority, work, items)
-            return [Batch(work, priority, part, spread) for part in divided(items, parts)]
+            if priority is Priority.BULK:
+                found = self._selection.side_by_side(queue, work, parts)
+            else:  # had better be soon over: the parts share one batch's room
+                found = divided(self._selection.of(queue, work, parts / spread.parts), parts)
+            self._queues.took(priority, work, [item for part in found for item in part])
+            return [Batch(work, priority, part, spread) for part in found]
         return []
 
     def _spread(self, work: Work, queue: Queue) -> Spread:

@@ -8,11 +8,13 @@ for more batches than there were instances before it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import islice
 from weakref import WeakKeyDictionary
 
-from app.batch import Batch, Item, Work, cover, padding, volume
+from app.batch import Batch, Item, Work, cover, divided, padding, volume
 from app.cost import BatchCost
 from app.queues import Queue
 
@@ -41,19 +43,34 @@ class Selection:
         return len(queue) >= share * self.limits.batch_items or queue.tokens >= share * self.token_budget
 
     def of(self, queue: Queue, work: Work, share: float = 1.0) -> list[Item]:
-        """As many as fit in that share of the limits. Never empty."""
+        """As many as fit in that share of a batch's limits. Never empty."""
         oldest = queue.oldest
         most_items = max(1, int(share * self.limits.batch_items))
-        most_tokens = min(share * self.token_budget, work.most_tokens)
+        most_tokens = min(share * self.token_budget, max(1.0, share) * work.most_tokens)
         window = islice(queue, WINDOW_BATCHES * self.limits.batch_items)
         candidates = [item for item in window if not work.one_shape or item.shape == oldest.shape]
         if work.packed:
-            return self._as_they_came(candidates[:most_items], most_tokens)
+            return self._as_they_came(candidates[:most_items], most_tokens, max(1.0, share) * self._most_padded)
         candidates.sort(key=lambda item: padding(item.shape, oldest.shape))
         return self._nearest(candidates[:most_items], most_tokens, self._cost(work).overhead_tokens)
 
-    def _as_they_came(self, candidates: list[Item], most_tokens: float) -> list[Item]:
-        shape, real, most_padded = candidates[0].shape, 0, MOST_PADDED * self.token_budget
+    def side_by_side(self, queue: Queue, work: Work, parts: int) -> list[Sequence[Item]]:
+        """As many as fit in so many batches, divided among them; or as fit in one, where a part came out too large."""
+        found = divided(self.of(queue, work, parts), parts)
+        return found if all(self._fits(part, work) for part in found) else divided(self.of(queue, work), parts)
+
+    def _fits(self, items: Sequence[Item], work: Work) -> bool:
+        padded = len(items) * volume(reduce(cover, (item.shape for item in items)))
+        most_padded = self._most_padded if work.packed else self.token_budget
+        return len(items) <= self.limits.batch_items and (len(items) == 1 or padded <= most_padded)
+
+    @property
+    def _most_padded(self) -> int:
+        """Tokens that a batch may hold where padding costs no time."""
+        return MOST_PADDED * self.token_budget
+
+    def _as_they_came(self, candidates: list[Item], most_tokens: float, most_padded: float) -> list[Item]:
+        shape, real = candidates[0].shape, 0
         for count, item in enumerate(candidates, start=1):
             shape, real = cover(shape, item.shape), real + item.tokens
             if count > 1 and (real > most_tokens or count * volume(shape) > most_padded):

@@ -98,6 +98,15 @@ async def test_a_core_takes_no_more_than_its_share_of_a_whole_batch(asking):
     assert sizes(asking.lane.seen) == [1, 4, 3]
 
 
+async def test_bulk_work_that_finds_every_core_free_takes_a_whole_batch_for_each(asking):
+    assert sizes(await asking.ask(work(), *[5] * 20, priority=Priority.BULK)) == [8, 8]
+
+
+async def test_no_part_of_bulk_work_is_more_than_a_batch(asking):
+    short_and_long = [1] * 12 + [6] * 4  # half of its tokens are twelve of them
+    assert sizes(await asking.ask(work(), *short_and_long, priority=Priority.BULK)) == [4, 4]
+
+
 async def test_one_full_share_is_handed_over_before_a_core_is_free(asking):
     same = work()
     await asking.ask(same, 5, 5)
