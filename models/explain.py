@@ -206,7 +206,7 @@ def _lost(
 ) -> list[Sequence[Tensor]]:
     """The score that goes with the token at each probe's place, zero elsewhere: for each input and instance (probes,
     [texts,] tokens)."""
-    embedded = [whole[probed.owner] for whole in along.embedded]
+    embedded = [points.detach() for points in probed.points]
     without = [tensor.clone() for tensor in embedded]
     found = [torch.zeros(tensor.shape[:-1], device=tensor.device) for tensor in embedded]
     owners, flat = probed.owner.tolist(), list(chain.from_iterable(probed.probes))
