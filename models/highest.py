@@ -22,12 +22,13 @@ ROUNDING = 1e-6
 
 
 def highest(values: Tensor, dim: int, rounding: float = ROUNDING) -> Tensor:
-    """As `amax`, for terms around 1; with slopes where values have them."""
+    """As `amax`, for terms around 1; with slopes where values have them. What is no number stays none."""
     most = values.amax(dim, keepdim=True)
     if not values.requires_grad:
         return most.squeeze(dim)
     as_high = values >= most - rounding * most.abs().clamp(min=1.0)
-    return values.gather(dim, as_high.max(dim, keepdim=True)[1]).squeeze(dim)
+    found = values.gather(dim, as_high.max(dim, keepdim=True)[1])
+    return torch.where(most.isnan(), most, found).squeeze(dim)
 
 
 class HighestProduct(Function):

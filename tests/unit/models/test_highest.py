@@ -1,5 +1,7 @@
 """The highest of values and products are those of torch's `max`, and so are slopes, but where rounding would decide."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -34,6 +36,14 @@ def test_they_are_torchs(kind: str, others: int) -> None:
         found.append((highest, *torch.autograd.grad(highest, [vectors, factors], slopes)))
     for own, torchs in zip(*found, strict=True):
         torch.testing.assert_close(own, torchs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_maximum_that_is_no_number_stays_none(wanted: bool) -> None:
+    values = torch.tensor([[1.0, torch.nan, 2.0], [1.0, 3.0, 2.0]], requires_grad=wanted)
+    first, second = highest(values, 1).tolist()
+    assert math.isnan(first)
+    assert second == 3.0
 
 
 def test_what_is_no_number_stays_none() -> None:
