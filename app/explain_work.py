@@ -110,15 +110,6 @@ class SlicedWork(OtherWork):
         features = Batch(batch.tensors["features"], batch.size, batch.real_tokens, batch.padded_tokens)
         return batch.tensors["slices"], features, path(self.explainable, features, self.baseline)
 
-    def _ends(self, features: Batch, along: Path) -> list[InstanceEnds]:
-        return _instance_ends(ends(self.explainable, self.served.label_set.head, features, along))
-
-    def _gradients(
-        self, features: Batch, along: Path, probes: Sequence[Sequence[Probe]], targets: Sequence[int]
-    ) -> list[list[Tensor]]:
-        head = self.served.label_set.head
-        return gradients(self.method, self.explainable, head, features, along, probes, targets)
-
     def _learn(self, slices: Sequence[Slice], seconds: float) -> None:
         tokens = padded_tokens([one.features.shape for one in slices]) // len(slices)
         self.pace.observe(tokens * sum(one.copies for one in slices), seconds)
@@ -157,8 +148,14 @@ class ExplainWork(SlicedWork):
     def run(self, batch: Batch) -> list[list[Tensor]]:
         """For each slice the sum over its probes: one tensor ([texts,] tokens) per input."""
         slices, features, along = self._opened(batch)
-        return self._gradients(
-            features, along, [one.wanted.probes for one in slices], [one.wanted.target for one in slices]
+        return gradients(
+            self.method,
+            self.explainable,
+            self.served.label_set.head,
+            features,
+            along,
+            [one.wanted.probes for one in slices],
+            [one.wanted.target for one in slices],
         )
 
     def ran(self, payloads: Sequence[Any], seconds: float) -> None:
@@ -225,7 +222,7 @@ class EndsWork(SlicedWork):
     def run(self, batch: Batch) -> list[InstanceEnds | InvalidInstance]:
         """InvalidInstance where the classifier has no answer."""
         _, features, along = self._opened(batch)
-        return _answered(self._ends(features, along))
+        return _answered(_instance_ends(ends(self.explainable, self.served.label_set.head, features, along)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.classifier import Batch, probabilities
-from models.explain_methods import NOTHING, Method, Objective, Probe
+from models.explain_methods import AT_BLANK, NOTHING, Method, Objective, Probe
 from models.explainable import UNIFORM, Embedded, Explainable
 from models.line import Line
 
@@ -78,9 +78,6 @@ def gradients_and_ends(
         wanted = torch.tensor(_or_predicted(targets, both), device=vectors.device)[probed.owner]
         slopes = _differentiated(method, explainable, head, vectors, probed, probed.leaves, wanted)
     return _sums(method, along, probed, slopes), both
-
-
-AT_BLANK = Probe(alpha=0.0, weight=0.0)
 
 
 def _or_predicted(targets: Sequence[int | None], both: Ends) -> list[int]:

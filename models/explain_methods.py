@@ -81,6 +81,8 @@ class Method:
 
 
 NOTHING = Probe(weight=0.0)
+"""Looks at the embeddings as they are, and adds nothing; the other at the baseline."""
+AT_BLANK = Probe(alpha=0.0, weight=0.0)
 
 
 @lru_cache(maxsize=256)
