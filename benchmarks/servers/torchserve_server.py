@@ -34,7 +34,7 @@ def archive(store: Path) -> None:
 
 
 def configuration(folder: Path) -> Path:
-    """Its other two ports are the kernel's choice."""
+    """Its other ports are the kernel's choice."""
     batching = {"batchSize": MAX_BATCH, "maxBatchDelay": int(1000 * WINDOW_S), "minWorkers": 1, "maxWorkers": 1}
     model = {"classifier": {VERSION: {"defaultVersion": True, "marName": "classifier.mar", **batching}}}
     lines = {
