@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
+from threading import Lock, Semaphore
 from typing import Any, Protocol
 
 import torch
@@ -35,14 +37,20 @@ Trials = Generator[Trial, float, Spreading]
 
 
 def run_on(threads: int, work: Runnable, batch: Batch) -> Sequence[Any]:
-    """The rows, computed with so many threads of torch."""
-    # Each time: OpenMP keeps the number for each thread, MKL for all of them.
-    torch.set_num_threads(threads)
+    """The rows, computed with so many threads of torch, whatever runs beside."""
+    set_threads(threads)
     return work.run(batch)
 
 
+def set_threads(number: int) -> None:
+    """How many threads of torch what this thread runs from now on has. It decides in which order is summed, and so the
+    last bit."""
+    torch.get_num_threads()  # or the first operation of this thread would take the number that any thread set last
+    torch.set_num_threads(number)
+
+
 class Cores:
-    """`count` of them, and their trials."""
+    """`count` of them: who has them, and their trials."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -50,10 +58,23 @@ class Cores:
         # OpenMP keeps threads for every thread that ever asked for several, and once there are more of them than cores
         # they sleep between operations: whatever takes several has to ask from the same few threads.
         self._teams = ThreadPoolExecutor(max(1, count // 2), "team")
+        self._free = Semaphore(count)
+        self._first_in_line = Lock()
 
     def pool(self, spread: Spread) -> ThreadPoolExecutor | None:
         """Where batches with several threads of torch have to run; None for others, which may run anywhere."""
         return self._teams if spread.threads > 1 else None
+
+    @contextmanager
+    def taken(self, number: int) -> Iterator[None]:
+        """So many cores, once they are free: threads that want the same core wait for each other at each operation."""
+        with self._first_in_line:
+            for _ in range(number):
+                self._free.acquire()
+        try:
+            yield
+        finally:
+            self._free.release(number)
 
     def measure(self, work: Runnable, payload: Any, tokens: int) -> Spreading:
         """The best spreads for a payload alone and for batches of its copies."""

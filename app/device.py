@@ -93,7 +93,7 @@ class DeviceLane:
         self._threads = ThreadPoolExecutor(self.cores if device.type == "cpu" else RUNS_AND_COLLATES, "lane")
         self._device: AbstractContextManager[Any] = nullcontext() if device.type == "cpu" else Lock()
         self._alone: WeakKeyDictionary[batches.Work, Lock] = WeakKeyDictionary()
-        self._trials = Cores(self.cores)
+        self._cores = Cores(self.cores)
 
     async def place(self, classifier: Classifier) -> None:
         """Puts it where its works will run. Raises OutOfMemory, DeviceLost."""
@@ -110,12 +110,12 @@ class DeviceLane:
 
     def submit(self, batch: Runs) -> Future[Sequence[Any]]:
         """The same, by a thread of this process."""
-        pool = self._trials.pool(batch.spread) or self._threads
+        pool = self._cores.pool(batch.spread) or self._threads
         return pool.submit(copy_context().run, self._timed, self._run, batch)
 
     def run(self, batch: Runs) -> Sequence[Any]:
         """The same, by this thread where it can."""
-        if self._trials.pool(batch.spread):
+        if self._cores.pool(batch.spread):
             return self.submit(batch).result()
         return self._timed(self._run, batch)
 
@@ -131,7 +131,7 @@ class DeviceLane:
 
     def measure_here(self, work: DeviceWork, payload: Any, tokens: int) -> Spreading:
         """The same, in this process; not from a thread of the lane."""
-        trials = self._trials.trials(work, payload, tokens)
+        trials = self._cores.trials(work, payload, tokens)
         try:
             trial = next(trials)
             while True:
@@ -153,7 +153,7 @@ class DeviceLane:
     def _run(self, batch: Runs) -> Sequence[Any]:
         work: DeviceWork = batch.work
         collated = self._collated(work, batch) if batch.wanted else None
-        with self._turn(batch):
+        with self._turn(batch), self._cores_of(batch):
             if collated is None or not batch.wanted:
                 return [None] * len(batch.payloads)
             batch.started = time.monotonic()
@@ -170,6 +170,9 @@ class DeviceLane:
         if self.device.type == "cpu" and batch.spread.parts == 1:
             return self._alone.setdefault(batch.work, Lock())
         return self._device
+
+    def _cores_of(self, batch: Runs) -> AbstractContextManager[Any]:
+        return self._cores.taken(batch.spread.threads) if self.device.type == "cpu" else nullcontext()
 
     def _timed(self, function: Callable[..., T], *args: Any) -> T:
         self._busy_since[get_ident()] = time.monotonic()
@@ -227,7 +230,7 @@ class DeviceLane:
         if self._process:
             self._process.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._trials.close()
+        self._cores.close()
 
 
 RUNS_AND_COLLATES = 2

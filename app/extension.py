@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from app.batch import Priority
+from app.cores import set_threads
 from app.errors import InvalidInstances, TooManyLabels
 from app.featurizer import featurize_all
 from app.label_schemas import ExtendRequest
@@ -52,7 +53,7 @@ class Extender:
     def __init__(self, service: Service) -> None:
         self._service = service
         # One core: a fit takes milliseconds, is the same on every machine, and leaves the rest to predictions.
-        self._thread = ThreadPoolExecutor(1, "extend", torch.set_num_threads, (1,))
+        self._thread = ThreadPoolExecutor(1, "extend", set_threads, (1,))
 
     async def extend(self, served: ServedModel, asked: ExtendRequest) -> Extension:
         """Raises TooManyLabels, InvalidInstances, ExtensionError, and what encoding raises."""

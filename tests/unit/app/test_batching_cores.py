@@ -163,6 +163,26 @@ async def test_one_instance_alone_gets_the_cores_that_are_free_and_no_more(askin
     assert fourth.spread.threads == 1
 
 
+@pytest.mark.parametrize("slices", [0, 1, 2])
+@pytest.mark.parametrize("taken", [0, 1])
+async def test_one_instance_alone_has_as_many_threads_whatever_bulk_work_runs(asking, slices, taken):
+    lone, bulk = work(Spreading(Spread(threads=2))), work()
+    await asking.ask(bulk, *[5] * slices, priority=Priority.BULK)
+    asking.taken = taken
+    assert len(asking.lane.running) == slices
+    (batch,) = await asking.ask(lone, 5)
+    assert batch.spread.threads == 2
+
+
+@pytest.mark.parametrize("slices", [0, 1, 2])
+async def test_a_request_is_divided_alike_whatever_bulk_work_runs(asking, slices):
+    bulk = work()
+    await asking.ask(bulk, *[5] * slices, priority=Priority.BULK)
+    assert sizes(await asking.ask(work(), *[5] * 6)) == [3, 3]
+    assert await asking.ask(work(), 5) == []
+    assert await asking.ask(bulk, 5, priority=Priority.BULK) == []
+
+
 async def test_a_device_of_one_core_never_divides():
     asking = Asking(cores=1)
     same = work()

@@ -1,12 +1,14 @@
 """The cores share batches of a real classifier: same rows in the same order, and the best spread is found."""
 
+import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from app.cores import LONG_S, Cores
+from app.cores import LONG_S, Cores, set_threads
 from app.spreading import Spread, Spreading
 
 
@@ -101,6 +103,18 @@ def test_a_part_that_fails_fails_the_trial(cores):
 
     with pytest.raises(ValueError, match="one"):
         cores.measure(Failing(), 0, 5)
+
+
+def test_a_thread_keeps_its_number_of_threads_whatever_others_have():
+    def told_beside(number, others):
+        set_threads(number)
+        with ThreadPoolExecutor(1) as other:
+            other.submit(set_threads, others).result()
+        return set(map(int, re.findall(r"get_(?:num|max)_threads\(\) : (\d+)", torch.__config__.parallel_info())))
+
+    with ThreadPoolExecutor(1) as new:
+        assert new.submit(told_beside, 2, 1).result() == {2}
+        assert new.submit(told_beside, 1, 2).result() == {1}
 
 
 def test_one_core_has_no_choice():

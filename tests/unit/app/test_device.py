@@ -104,6 +104,23 @@ async def test_a_batch_has_the_threads_it_is_given(lane):
     assert [threads for threads, _ in work.ran_on] == [2, 1]
 
 
+async def test_a_batch_waits_for_all_the_cores_that_it_takes_and_keeps_them(lane):
+    work = Recording()
+    others = [Recording(events=work.events, may_end=work.may_end) for _ in range(2)]
+    tasks = [asyncio.create_task(lane.execute(batch_of(work, 1)))]
+    await asyncio.sleep(0.1)
+    tasks += [
+        asyncio.create_task(lane.execute(batch_of(others[0], 2, spread=Spread(threads=2)))),
+        asyncio.create_task(lane.execute(batch_of(others[1], 3))),
+    ]
+    await asyncio.sleep(0.1)
+    assert ("collate", 2) in work.events
+    assert [event for event in work.events if event[0] == "run"] == [("run", 1)]
+    work.may_end.set()
+    assert [await task for task in tasks] == [[1], [2], [3]]
+    assert [event for event in work.events if event[0] == "run"] == [("run", 1), ("run", 2), ("run", 3)]
+
+
 async def test_what_takes_several_threads_asks_for_them_from_one(lane):
     """Also while it is measured: each asking thread would keep threads of its own, and more than cores are slow."""
     work = Recording()
