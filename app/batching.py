@@ -15,7 +15,7 @@
   (app/cores.py measures it).
 * Works take turns. Interactive work goes before bulk work, which is never handed over early (so that an
   interactive batch runs between two of its slices) and keeps a small share of the lane. It is divided and given threads
-  as if there were no bulk work, and the lane lets it wait for a slice: to the last bit nothing depends on that.
+  as if no bulk work ran, and the lane lets it wait for a slice: no bit of an answer depends on that.
 * A submit that is cancelled (deadline, client gone) takes its instances out of the queue.
 * Every future resolves, whatever `execute` does.
 """
@@ -196,7 +196,7 @@ class Batcher:
         for priority, work, queue in self._queues.in_turn():
             spread = self._spread(priority, work, queue)
             parts = self._parts(priority, work, queue, spread)
-            if not parts and self._free_cores(priority) > 0:
+            if not parts and self._free_cores > 0:
                 continue  # as many of its batches run as had better
             if not parts:
                 return []
@@ -217,30 +217,33 @@ class Batcher:
     def _spread(self, priority: Priority, work: Work, queue: Queue) -> Spread:
         """That of what waits, with no more threads than there are cores that others leave."""
         parts, threads = work.spreading.of(len(queue), queue.tokens)
-        return Spread(min(parts, self._cores), min(threads, max(self.cores - self._at_work(priority), 1)))
+        return Spread(min(parts, self._cores), min(threads, max(self._left_for(priority, self.cores), 1)))
 
     def _parts(self, priority: Priority, work: Work, queue: Queue, spread: Spread) -> int:
         """Into how many batches what waits may go now."""
         running = [len(batch.items) for batch in self._running if batch.work is work]
-        free, ahead = self._free_cores(priority), len(running)
-        if free > 0 and ahead < spread.parts:
-            return min(spread.parts - ahead, max(1, free // spread.threads))
+        free, left, ahead = self._free_cores, self._left_for(priority, self._cores), len(running)
+        full = self._selection.is_full(queue, 1 / spread.parts)
+        if ahead < spread.parts and (free > 0 or (left > 0 and full)):
+            return min(spread.parts - ahead, max(1, left // spread.threads))
         early = priority is Priority.INTERACTIVE and free >= 0 and ahead <= spread.parts
         late = self._cores < self.cores  # the loop is so busy that the lane would wait for it
         enough = late and len(queue) >= max(running, default=0)
-        return int(early and (enough or self._selection.is_full(queue, 1 / spread.parts)))
+        return int(early and (enough or full))
 
     @property
     def _cores(self) -> int:
         return max(1, self.cores - self.taken())
 
-    def _at_work(self, priority: Priority) -> int:
-        """Cores of the batches that count for this priority: bulk work does not for what is interactive."""
-        return sum(batch.spread.threads for batch in self._running if priority in (Priority.BULK, batch.priority))
+    @property
+    def _free_cores(self) -> int:
+        """Fewer than none where batches were handed over early."""
+        return self._left_for(Priority.BULK, self._cores)
 
-    def _free_cores(self, priority: Priority) -> int:
-        """Fewer than none where a batch was handed over early."""
-        return self._cores - self._at_work(priority)
+    def _left_for(self, priority: Priority, cores: int) -> int:
+        """Of so many cores; those of bulk work are left for what is interactive."""
+        counted = (batch for batch in self._running if priority in (Priority.BULK, batch.priority))
+        return cores - sum(batch.spread.threads for batch in counted)
 
     def _gathers(self, priority: Priority, queue: Queue) -> bool:
         """Whether the next turn of the event loop may bring more: whoever asks for much at once is heard in several."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
+from dataclasses import dataclass
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -22,10 +23,11 @@ from app.errors import DeviceLost, OutOfMemory
 from app.memory import host_memory
 from app.spreading import Spread, Spreading
 from app.stages import stage
+from app.trials import Trial, trials
 from models.classifier import Batch, Classifier
 
 if TYPE_CHECKING:
-    from app.device_process import DeviceProcess
+    from app.device_processes import DeviceProcesses
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +70,18 @@ class Runs(Protocol):
     def wanted(self) -> bool: ...
 
 
+@dataclass(eq=False)
+class BareBatch:
+    """As much of a batch as the lane asks for."""
+
+    work: DeviceWork
+    payloads: Sequence[Any]
+    spread: Spread
+    wanted: bool = True
+    started: float = 0.0
+    seconds: float = 0.0
+
+
 def choose_device(name: str) -> torch.device:
     """`auto` is the first CUDA device, else the CPU. Raises ValueError for a device that is not there."""
     if name == "auto":
@@ -81,41 +95,52 @@ def choose_device(name: str) -> torch.device:
 
 
 class DeviceLane:
-    """Runs what it is given: on a GPU one after the other, and what comes next is collated meanwhile; on a CPU side by
-    side on its `cores`, but for those of works whose batches had better not. Where there is a `process`, the works of
-    classifiers that could be handed over run there."""
+    """Runs what it is given: on a GPU, or where it is told to, one after the other, and what comes next is collated
+    meanwhile; on a CPU side by side on its cores, but for those of works whose batches had better not. Where there are
+    `processes`, the works of classifiers that could be handed over run there."""
 
-    def __init__(self, device: torch.device, cores: int, process: DeviceProcess | None = None) -> None:
+    def __init__(
+        self, device: torch.device, cores: Cores, processes: DeviceProcesses | None = None, *, one_by_one: bool = False
+    ) -> None:
         self.device = device
-        self._process = process
-        self.cores = cores if device.type == "cpu" else 1
+        self._processes = processes
+        self._cores = cores
+        self.cores = cores.count if device.type == "cpu" else 1
         self._busy_since: dict[int, float] = {}
-        self._threads = ThreadPoolExecutor(self.cores if device.type == "cpu" else RUNS_AND_COLLATES, "lane")
-        self._device: AbstractContextManager[Any] = nullcontext() if device.type == "cpu" else Lock()
+        one_by_one = one_by_one or device.type != "cpu"
+        self._threads = ThreadPoolExecutor(RUNS_AND_COLLATES if one_by_one else self.cores, "lane")
+        # OpenMP keeps threads for every thread that ever asked for several, and once there are more of them than cores
+        # they sleep between operations: whatever takes several has to ask from the same few threads.
+        self._teams = ThreadPoolExecutor(1 if one_by_one else max(1, self.cores // 2), "team")
+        self._device: AbstractContextManager[Any] = Lock() if one_by_one else nullcontext()
+        self._one_by_one = one_by_one
         self._alone: WeakKeyDictionary[batches.Work, Lock] = WeakKeyDictionary()
-        self._cores = Cores(self.cores)
 
     async def place(self, classifier: Classifier) -> None:
         """Puts it where its works will run. Raises OutOfMemory, DeviceLost."""
-        if self._process is None or not await self._process.take(classifier):
+        if self._processes is None or not await self._processes.take(classifier):
             await self.call(classifier.to, self.device)
 
     async def execute(self, batch: Runs) -> Sequence[Any]:
         """Rows of the batch. Raises OutOfMemory, DeviceLost, or whatever the work raised."""
-        process = self._elsewhere(batch.work)
-        rows = await (process.execute(batch) if process else asyncio.wrap_future(self.submit(batch)))
+        rows = await self._rows(batch)
         if batch.seconds:
             batch.work.ran(batch.payloads, batch.seconds)
         return rows
 
+    async def _rows(self, batch: Runs) -> Sequence[Any]:
+        if self._processes and self._processes.has(batch.work.classifier):
+            return await self._processes.execute(batch)
+        return await asyncio.wrap_future(self.submit(batch))
+
     def submit(self, batch: Runs) -> Future[Sequence[Any]]:
         """The same, by a thread of this process."""
-        pool = self._cores.pool(batch.spread) or self._threads
+        pool = self._teams if batch.spread.threads > 1 else self._threads
         return pool.submit(copy_context().run, self._timed, self._run, batch)
 
     def run(self, batch: Runs) -> Sequence[Any]:
         """The same, by this thread where it can."""
-        if self._cores.pool(batch.spread):
+        if batch.spread.threads > 1:
             return self.submit(batch).result()
         return self._timed(self._run, batch)
 
@@ -125,26 +150,19 @@ class DeviceLane:
 
     async def measure(self, work: DeviceWork, payload: Any, tokens: int) -> Spreading:
         """How batches of payloads like this one are spread best. Other batches run between two trials."""
-        if process := self._elsewhere(work):
-            return await process.measure(work, payload, tokens)
-        return await asyncio.to_thread(self.measure_here, work, payload, tokens)
-
-    def measure_here(self, work: DeviceWork, payload: Any, tokens: int) -> Spreading:
-        """The same, in this process; not from a thread of the lane."""
-        trials = self._cores.trials(work, payload, tokens)
+        wanted = trials(self.cores, payload, tokens)
         try:
-            trial = next(trials)
+            trial = next(wanted)
             while True:
-                trial = trials.send(self._threads.submit(self._timed, self._on_device, trial).result())
+                trial = wanted.send(await self._seconds(work, trial))
         except StopIteration as end:
             spreading: Spreading = end.value
             return spreading
 
-    def _elsewhere(self, work: DeviceWork) -> DeviceProcess | None:
-        """The process that runs the work; None where it is this one."""
-        if self._process and self._process.has(work.classifier):
-            return self._process
-        return None
+    async def _seconds(self, work: DeviceWork, trial: Trial) -> float:
+        parts = [BareBatch(work, payloads, trial.spread) for payloads in trial.parts]
+        await asyncio.gather(*map(self._rows, parts))
+        return max(part.started + part.seconds for part in parts) - min(part.started for part in parts)
 
     def _on_device(self, function: Callable[..., T], *args: Any) -> T:
         with self._device:
@@ -167,7 +185,7 @@ class DeviceLane:
             return collated.pin() if self.device.type == "cuda" else collated
 
     def _turn(self, batch: Runs) -> AbstractContextManager[Any]:
-        if self.device.type == "cpu" and batch.spread.parts == 1:
+        if not self._one_by_one and batch.spread.parts == 1:
             return self._alone.setdefault(batch.work, Lock())
         return self._device
 
@@ -213,13 +231,13 @@ class DeviceLane:
     @property
     def busy_s(self) -> float:
         """How long the lane has been at the oldest of what it is doing."""
-        since = [*self._busy_since.values(), *(self._process.busy_since if self._process else ())]
+        since = [*self._busy_since.values(), *(self._processes.busy_since if self._processes else ())]
         return time.monotonic() - min(since) if since else 0.0
 
     def memory(self) -> dict[str, int]:
-        """Bytes on the device by use; those of this process, and of the lane's, for a CPU."""
+        """Bytes on the device by use; those of this process, and of the lane's own, for a CPU."""
         if self.device.type != "cuda":
-            return host_memory(beside=self._process.pid if self._process else None)
+            return host_memory(beside=self._processes.pids if self._processes else ())
         return {
             "allocated": torch.cuda.memory_allocated(self.device),
             "reserved": torch.cuda.memory_reserved(self.device),
@@ -227,14 +245,14 @@ class DeviceLane:
         }
 
     def close(self) -> None:
-        if self._process:
-            self._process.close()
+        if self._processes:
+            self._processes.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._cores.close()
+        self._teams.shutdown(wait=False, cancel_futures=True)
 
 
 RUNS_AND_COLLATES = 2
-"""Threads at a GPU: one runs a batch while the other collates the next."""
+"""Threads of what runs one batch after the other: one of them collates the next meanwhile."""
 
 
 OUT_OF_MEMORY = "can't allocate memory", "CUDA out of memory"

@@ -1,15 +1,16 @@
-"""The process that has the device: reads works and batches from a socket, runs them in its lane, writes rows back.
+"""A process of the lane: reads works and batches from a socket, runs them one after the other, writes rows back.
 
-    Keep(number, ...)           an object, and by a second socket the file with its weights  ─► kept by its number
+                           ─► Started(pid)
+    Keep(number, ...)         an object, and by a second socket the file with its weights: kept by its number
     Forget(numbers)
-    Run(job, number, ...)       ─► the lane                       ─► Done(job, rows) or Failed(job, error)
-    Measure(job, number, ...)   ─► the lane, trial by trial       ─► the same
+    Run(job, number, ...)  ─► Done(job, rows) or Failed(job, error)
 
-Nobody else has the ends of its sockets, so what it unpickles is what its parent pickled. It ends with its parent.
+Nobody else has the ends of its sockets, so what it unpickles is what the server pickled. It ends with the server.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import select
@@ -28,8 +29,8 @@ from typing import Any, NamedTuple, NoReturn
 import structlog
 import torch
 
-from app.cores import SWITCH_S
-from app.device import DeviceLane, DeviceWork
+from app.cores import SWITCH_S, Cores
+from app.device import RUNS_AND_COLLATES, BareBatch, DeviceLane, DeviceWork
 from app.handing_over import Place, dumped, take_over
 from app.logging import FRAMES, frames_of
 from app.memory import keep_freed_memory
@@ -40,6 +41,26 @@ log = structlog.get_logger(__name__)
 
 HEADER = struct.Struct("=Q")
 """Before each message: how many bytes it has."""
+
+
+class Ends(NamedTuple):
+    """Of the sockets to a process, or of those from it."""
+
+    messages: socket.socket
+    files: socket.socket
+
+    def close(self) -> None:
+        self.messages.close()
+        self.files.close()
+
+
+def pair_of_ends() -> tuple[Ends, Ends]:
+    messages, files = socket.socketpair(), socket.socketpair()
+    return Ends(messages[0], files[0]), Ends(messages[1], files[1])
+
+
+class Started(NamedTuple):
+    pid: int
 
 
 class Keep(NamedTuple):
@@ -61,13 +82,6 @@ class Run(NamedTuple):
     timed: bool
 
 
-class Measure(NamedTuple):
-    job: int
-    number: int
-    payload: Any
-    tokens: int
-
-
 class StageTimes(NamedTuple):
     """Nanoseconds since the epoch, and the kind of error that ended it."""
 
@@ -78,12 +92,13 @@ class StageTimes(NamedTuple):
 
 
 class Done(NamedTuple):
-    """`seconds` it ran for; `stages` where it was timed."""
+    """When it `started` by the monotonic clock, and the `seconds` it ran for; `stages` where it was timed."""
 
     job: int
     value: Any
-    seconds: float = 0.0
-    stages: Sequence[StageTimes] = ()
+    started: float
+    seconds: float
+    stages: Sequence[StageTimes]
 
 
 class Failed(NamedTuple):
@@ -97,7 +112,7 @@ class Failed(NamedTuple):
     stages: Sequence[StageTimes]
 
     @classmethod
-    def of(cls, job: int, error: BaseException, stages: Sequence[StageTimes] = ()) -> Failed:
+    def of(cls, job: int, error: BaseException, stages: Sequence[StageTimes]) -> Failed:
         failed = cls(job, type(error), error.args, error.__dict__, frames_of(error), stages)
         try:
             pickle.loads(pickle.dumps(failed))  # noqa: S301 - its own
@@ -116,18 +131,6 @@ def sent(message: Any) -> bytes:
     """The message as it goes over the socket."""
     data = dumped(message)
     return HEADER.pack(len(data)) + data
-
-
-@dataclass(eq=False)
-class _Batch:
-    """As much of a batch as the lane asks for."""
-
-    work: DeviceWork
-    payloads: Sequence[Any]
-    spread: Spread
-    wanted: bool = True
-    started: float = 0.0
-    seconds: float = 0.0
 
 
 @dataclass
@@ -152,23 +155,24 @@ class _Stopwatch:
 
 
 class Worker:
-    """As many threads as the lane has cores. One of them reads, runs what it has read itself, and another reads on: a
-    hand-over takes as long as a small batch. Of those that wait the kernel wakes the one that waited least, so that
-    what comes one by one finds the same thread, its memory and its core still warm."""
+    """Its lane's two threads take turns: one of them reads, runs what it has read itself, and the other reads on and
+    collates. Where both wait the kernel wakes the one that waited least, so that what comes one by one finds the same
+    thread, its memory and its core still warm."""
 
-    def __init__(self, messages: socket.socket, files: socket.socket, lane: DeviceLane) -> None:
-        self._messages = messages
-        self._files = files
+    def __init__(self, ends: Ends, lane: DeviceLane) -> None:
+        self._messages = ends.messages
+        self._files = ends.files
         self._lane = lane
         self._kept: dict[int, Any] = {}
         self._writing = Lock()
         self._arrivals = select.epoll()
         self._one_is_told = select.EPOLLIN | select.EPOLLONESHOT
-        self._arrivals.register(messages, self._one_is_told)
+        self._arrivals.register(ends.messages, self._one_is_told)
 
     def serve(self) -> None:
-        """Until the parent has gone, whatever runs."""
-        for _ in range(self._lane.cores):
+        """Until the server has gone, whatever runs."""
+        self._send(Started(os.getpid()))
+        for _ in range(RUNS_AND_COLLATES):
             Thread(target=self._serve, daemon=True).start()
         gone = select.poll()
         gone.register(self._messages, 0)  # a hang-up is told unasked
@@ -178,11 +182,11 @@ class Worker:
         try:
             while task := self._next_task():
                 task()
-        except BaseException:  # noqa: BLE001 - the parent is told by the end of this process
+        except BaseException:  # noqa: BLE001 - the server is told by the end of this process
             _fail()
 
     def _next_task(self) -> Callable[[], None] | None:
-        """What there is to run; None where the parent has gone."""
+        """What there is to run; None where the server has gone."""
         self._arrivals.poll()
         while message := self._next():
             match message:
@@ -195,15 +199,12 @@ class Worker:
                     task = partial(self._run, self._kept[message.number], message)
                     self._arrivals.modify(self._messages, self._one_is_told)
                     return task
-                case Measure():
-                    measure = partial(self._measure, self._kept[message.number], message)
-                    Thread(target=measure, daemon=True).start()  # predictions go on meanwhile
         return None
 
     def _next(self) -> Any:
         head = self._read(HEADER.size)
         body = head and self._read(HEADER.unpack(head)[0])
-        return pickle.loads(body) if body else None  # noqa: S301 - its parent's
+        return pickle.loads(body) if body else None  # noqa: S301 - the server's
 
     def _read(self, size: int) -> bytearray | None:
         data = bytearray(size)
@@ -224,7 +225,7 @@ class Worker:
                 os.close(file)
 
     def _run(self, work: DeviceWork, asked: Run) -> None:
-        batch = _Batch(work, asked.payloads, asked.spread)
+        batch = BareBatch(work, asked.payloads, asked.spread)
         watch = _Stopwatch()
         TIMED.set(watch if asked.timed else None)
         try:
@@ -232,34 +233,32 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whoever asked is told
             self._send(Failed.of(asked.job, error, watch.times))
         else:
-            self._send(Done(asked.job, rows, batch.seconds, watch.times))
+            self._send(Done(asked.job, rows, batch.started, batch.seconds, watch.times))
 
-    def _measure(self, work: DeviceWork, asked: Measure) -> None:
-        try:
-            spreading = self._lane.measure_here(work, asked.payload, asked.tokens)
-        except Exception as error:  # noqa: BLE001 - whoever asked is told
-            self._send(Failed.of(asked.job, error))
-        else:
-            self._send(Done(asked.job, spreading))
-
-    def _send(self, message: Done | Failed) -> None:
+    def _send(self, message: Started | Done | Failed) -> None:
         data = sent(message)
         with self._writing, suppress(ConnectionError):  # nobody waits for it any more
             self._messages.sendall(data)
 
 
-def run_worker(messages: socket.socket, files: socket.socket, cores: int) -> NoReturn:
-    """Serves until the parent has gone, then ends the process: a batch that runs on is nobody's any more."""
+def run_workers(ends: Sequence[Ends], cores: Cores) -> NoReturn:
+    """One for each of the ends, in this process and in forks of it: they share what they have imported. Each serves
+    until the server has gone, then ends: a batch that runs on is nobody's any more."""
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # the parent says when
+            signal.signal(number, signal.SIG_IGN)  # the server says when
         keep_freed_memory()
         sys.setswitchinterval(SWITCH_S)
-        import models.explanations  # noqa: PLC0415 - seconds, while the parent opens the first archive
+        import models.explanations  # noqa: PLC0415 - seconds, while the server opens the first archive
         import models.loading  # noqa: F401, PLC0415
 
-        Worker(messages, files, DeviceLane(torch.device("cpu"), cores)).serve()
-    except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as its parent
+        gc.freeze()  # or collecting it would copy what is shared
+        own = ends[next((index for index in range(1, len(ends)) if not os.fork()), 0)]
+        for others in ends:
+            if others is not own:
+                others.close()
+        Worker(own, DeviceLane(torch.device("cpu"), cores, one_by_one=True)).serve()
+    except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as what it is a fork of
         _fail()
     os._exit(0)
 

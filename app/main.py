@@ -20,7 +20,7 @@ from app.api.v2.routes import add_v2
 from app.body_limit import BodyLimit
 from app.catalog import Load
 from app.compat.routes import add_compat
-from app.device_process import DeviceProcess
+from app.device_processes import DeviceProcesses
 from app.hot_routes import HotRoutes
 from app.layered import Layered
 from app.middleware import RequestContext, RequireKey
@@ -34,10 +34,10 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 
 
 def create_app(
-    settings: Settings | None = None, *, load: Load | None = None, process: DeviceProcess | None = None
+    settings: Settings | None = None, *, load: Load | None = None, processes: DeviceProcesses | None = None
 ) -> Layered:
-    """`load` opens an archive; models.loading.load_classifier where it is not given. `process` is the lane's."""
-    service = Service(settings or Settings(), load, process)
+    """`load` opens an archive; models.loading.load_classifier where it is not given. `processes` are the lane's."""
+    service = Service(settings or Settings(), load, processes)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def host_memory(limit_file: Path = CGROUP_LIMIT, beside: int | None = None) -> dict[str, int]:
-    """Bytes by use: `allocated` is resident, with what the process `beside` does not share; `total` the machine's, or
+def host_memory(limit_file: Path = CGROUP_LIMIT, beside: Iterable[int] = ()) -> dict[str, int]:
+    """Bytes by use: `allocated` is resident, with what the processes `beside` do not share; `total` the machine's, or
     less where a container's limit (cgroup v2) allows less. Empty where the system does not tell."""
     try:
         page = os.sysconf("SC_PAGE_SIZE")
         resident, _ = _pages("self")
-        if beside:
-            all_of_it, shared = _pages(str(beside))
+        for pid in beside:
+            all_of_it, shared = _pages(str(pid))
             resident += all_of_it - shared
         return {"allocated": resident * page, "total": min(os.sysconf("SC_PHYS_PAGES") * page, _limit(limit_file))}
     except (OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from app.answers import AnswerOptions, Row, prediction
 from app.batch import volume
 from app.cores import Cores, run_on
 from app.cpus import available_cpus
+from app.device import DeviceLane
 from app.featurizer import featurize_all
 from app.served import ServedModel
 from app.spreading import ONE_THREAD, Spread
@@ -59,9 +61,9 @@ class OfflinePredictor:
         classifier = self._served.classifier
         example = classifier.featurize(classifier.inputs.example)
         tokens = volume(example.shape)
-        cores = Cores(available_cpus())
-        spreading = cores.measure(self._served, example, tokens)
-        cores.close()
+        lane = DeviceLane(self._device, Cores(available_cpus()))
+        spreading = asyncio.run(lane.measure(self._served, example, tokens))
+        lane.close()
         return spreading.of(self._batch_items, self._batch_items * tokens)
 
     def predict(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ import torch
 
 from app.batch import Priority, Shape
 from app.batching import Batcher
+from app.cores import Cores
 from app.cpus import available_cpus
 from app.device import DeviceLane
 from app.errors import InvalidInstances
@@ -34,7 +35,7 @@ class OfflineExplainer:
     def __init__(self, classifier: Classifier, device: torch.device, options: ExplainOptions, max_steps: int) -> None:
         classifier.to(device)
         self._classifier = classifier
-        self._lane = DeviceLane(device, available_cpus())
+        self._lane = DeviceLane(device, Cores(available_cpus()))
         served = ServedModel("offline", classifier, classifier.label_set)
         self._limits = BatchLimits()
         self._gate = SliceGate(cores=self._lane.cores, most_tokens=self._limits.batch_tokens)

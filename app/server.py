@@ -22,9 +22,10 @@ import structlog
 import uvicorn
 
 from app.catalog import Load
+from app.cores import Cores
 from app.cpus import available_cpus
 from app.device import choose_device
-from app.device_process import DeviceProcess
+from app.device_processes import DeviceProcesses
 from app.logging import configure_logging
 from app.main import create_app, create_probes
 from app.protocol import Protocol
@@ -135,12 +136,12 @@ async def start_probes(service: Service, listener: socket.socket | None = None) 
     return probes
 
 
-def _device_process(settings: Settings) -> DeviceProcess | None:
-    """A process for the lane, where that is faster: not for a GPU, nor on one core."""
+def _device_processes(settings: Settings) -> DeviceProcesses | None:
+    """Processes for the lane, where that is faster: not for a GPU, nor on one core."""
     cores = settings.threads or available_cpus()
     if not settings.device_process or cores < 2 or choose_device(settings.device).type != "cpu":
         return None
-    return DeviceProcess(cores) if hasattr(os, "memfd_create") else None
+    return DeviceProcesses(Cores(cores)) if hasattr(os, "memfd_create") else None
 
 
 def serve(settings: Settings, *, load: Load | None = None) -> int:
@@ -148,7 +149,7 @@ def serve(settings: Settings, *, load: Load | None = None) -> int:
     configure_logging(settings)
     if unknown := unknown_variables():
         log.warning("unknown variables", names=unknown, hint="No setting reads them; see vitrine serve --help.")
-    app = create_app(settings, load=load, process=_device_process(settings))
+    app = create_app(settings, load=load, processes=_device_processes(settings))
     config = uvicorn.Config(
         app,
         host=settings.host,

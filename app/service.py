@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
-from prometheus_client import ProcessCollector
 
 from app.batching import Batcher
 from app.catalog import Catalog, Load, State
-from app.cores import SWITCH_S
+from app.cores import SWITCH_S, Cores
 from app.cpus import available_cpus
 from app.device import DeviceLane, choose_device
 from app.errors import DeviceLost, ShuttingDown
@@ -22,7 +21,7 @@ from app.featurizer import Featurizer
 from app.label_store import LabelStore
 from app.loop_load import LoopLoad, no_cores
 from app.memory import keep_freed_memory
-from app.metrics import Metrics, StateCollector
+from app.metrics import Metrics, ProcessesCollector, StateCollector
 from app.selection import BatchLimits
 from app.settings import Settings
 from app.store import model_paths
@@ -33,7 +32,7 @@ from models.classifier import Classifier, LabelSet
 from models.precision import FULL, PrecisionRefused, reduce_precision
 
 if TYPE_CHECKING:
-    from app.device_process import DeviceProcess
+    from app.device_processes import DeviceProcesses
     from app.tracing import Tracing
 
 log = structlog.get_logger(__name__)
@@ -47,22 +46,23 @@ C = TypeVar("C", bound=Closable)
 
 
 class Service:
-    """`on_fatal` is called when the device is lost and the process should end. `process` is that of the lane, where it
-    has one of its own."""
+    """`on_fatal` is called when the device is lost and the process should end. `processes` are those of the
+    lane, where it has its own."""
 
-    def __init__(self, settings: Settings, load: Load | None = None, process: DeviceProcess | None = None) -> None:
+    def __init__(self, settings: Settings, load: Load | None = None, processes: DeviceProcesses | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.lane = DeviceLane(choose_device(settings.device), settings.threads or available_cpus(), process)
-        if process:
-            process.on_lost = self._lose_device
-            ProcessCollector("vitrine_device", lambda: process.pid, registry=self.metrics.registry)
+        cores = processes.cores if processes else Cores(settings.threads or available_cpus())
+        self.lane = DeviceLane(choose_device(settings.device), cores, processes)
+        if processes:
+            processes.on_lost = self._lose_device
+            self.metrics.registry.register(ProcessesCollector(lambda: processes.pids))
         self.tracing = _tracing(settings)
         self.batcher = Batcher(
             self.tracing.traced(self.lane.execute) if self.tracing else self.lane.execute,
             _batch_limits(settings),
             self.lane.cores,
-            LoopLoad().cores_taken if process else no_cores,
+            LoopLoad().cores_taken if processes else no_cores,
             on_batch=self.metrics.observe_batch,
             on_out_of_memory=self.metrics.out_of_memory.inc,
             on_device_lost=self._lose_device,

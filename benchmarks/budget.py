@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -80,10 +82,14 @@ def body(instances: Sequence[Any]) -> dict[str, Any]:
 
 
 def samples(url: str) -> dict[str, float]:
-    """The server's metrics by name; those of the one model and of the process."""
+    """The server's metrics by name, those of the one model and of all processes; sums where there are several."""
+    sums: dict[str, float] = defaultdict(float)
     with urlopen(f"{url}/metrics") as answer:
         families = text_string_to_metric_families(answer.read().decode())
-        return {one.name: one.value for family in families for one in family.samples if "le" not in one.labels}
+    for one in chain.from_iterable(family.samples for family in families):
+        if "le" not in one.labels:
+            sums[one.name] += one.value
+    return sums
 
 
 def served_between(before: dict[str, float], after: dict[str, float], seconds: float) -> Served:

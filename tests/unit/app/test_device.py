@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from app.batch import Batch, Item, Priority, Request, volume
+from app.cores import Cores
 from app.device import DeviceLane, choose_device
 from app.errors import OutOfMemory
 from app.served import ServedModel
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def lane():
-    lane = DeviceLane(torch.device("cpu"), 2)
+    lane = DeviceLane(torch.device("cpu"), Cores(2))
     yield lane
     lane.close()
 

@@ -1,4 +1,4 @@
-"""A server whose lane has a process of its own, as `vitrine serve` starts it."""
+"""A server whose lane has processes of its own, as `vitrine serve` starts it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.fault.metrics import sample
+from tests.service.gone import has_gone
 from tests.service.process import ServerProcess, running
 from tests.service.tiny import write_tiny
 
@@ -27,16 +28,10 @@ def children(pid: int) -> list[int]:
     return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
-def has_gone(pid: int, seconds: float = 5) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if ") Z " in Path(f"/proc/{pid}/stat").read_text():
-                return True
-        except FileNotFoundError:
-            return True
-        time.sleep(0.02)
-    return False
+def processes_of_the_lane(server: ServerProcess) -> list[int]:
+    """The first, and those that are forks of it."""
+    (first,) = children(server.process.pid)
+    return [first, *children(first)]
 
 
 @pytest.fixture
@@ -64,30 +59,33 @@ def answers(client: httpx.Client) -> list[object]:
 
 def test_answers_are_those_of_one_process(server: ServerProcess, store: Path) -> None:
     with running(store, threads=2, device_process=False) as alone, server.client() as one, alone.client() as other:
-        assert len(children(server.process.pid)) == 1
+        assert len(processes_of_the_lane(server)) == 2
         assert not children(alone.process.pid)
         assert answers(one) == answers(other)
-        assert sample(one, "vitrine_device_process_cpu_seconds_total") > 0
+        for number in range(2):
+            assert sample(one, f'vitrine_device_process_cpu_seconds_total{{process="{number}"}}') > 0
         assert "vitrine_device_process" not in other.get("/metrics").text
 
 
-def test_where_it_is_killed_everybody_is_told_and_the_server_ends(server: ServerProcess) -> None:
-    (child,) = children(server.process.pid)
+@pytest.mark.parametrize("number", [0, 1])
+def test_where_one_is_killed_everybody_is_told_and_the_server_ends(server: ServerProcess, number: int) -> None:
+    lane = processes_of_the_lane(server)
     with server.client() as client, ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(client.post, PREDICT, json={"instances": ["SLOW"]}) for _ in range(4)]
         time.sleep(0.3)
-        os.kill(child, signal.SIGKILL)
+        os.kill(lane[number], signal.SIGKILL)
         assert {one.result().json()["code"] for one in asked} == {"device_lost"}
     assert server.exit_status(EXIT_SECONDS) == 70
     assert any(line.get("event") == "device process ended" for line in server.lines)
+    assert all(map(has_gone, lane))
 
 
-def test_it_ends_with_the_server_whatever_it_is_at(server: ServerProcess) -> None:
-    (child,) = children(server.process.pid)
+def test_they_end_with_the_server_whatever_they_are_at(server: ServerProcess) -> None:
+    lane = processes_of_the_lane(server)
     threading.Thread(target=_ignored, args=(server,), daemon=True).start()
     time.sleep(0.3)
     server.process.kill()
-    assert has_gone(child)
+    assert all(map(has_gone, lane))
 
 
 def _ignored(server: ServerProcess) -> None:
@@ -96,13 +94,13 @@ def _ignored(server: ServerProcess) -> None:
 
 
 def test_what_is_under_way_is_answered_when_the_group_is_told_to_stop(server: ServerProcess) -> None:
-    """As a terminal tells it: the server and its child."""
-    (child,) = children(server.process.pid)
+    """As a terminal tells it: the server and what it started."""
+    lane = processes_of_the_lane(server)
     with server.client() as client, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.post, PREDICT, json={"instances": ["SLOW"]})
         time.sleep(0.3)
-        for pid in (child, server.process.pid):
+        for pid in (*lane, server.process.pid):
             os.kill(pid, signal.SIGINT)
         assert asked.result().status_code == 200
     assert server.exit_status(EXIT_SECONDS) == 0
-    assert has_gone(child)
+    assert all(map(has_gone, lane))
