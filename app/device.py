@@ -237,7 +237,7 @@ class DeviceLane:
     def memory(self) -> dict[str, int]:
         """Bytes on the device by use; those of this process, and of the lane's own, for a CPU."""
         if self.device.type != "cuda":
-            return host_memory(beside=self._processes.pids if self._processes else ())
+            return host_memory(beside=self._processes.started if self._processes else ())
         return {
             "allocated": torch.cuda.memory_allocated(self.device),
             "reserved": torch.cuda.memory_reserved(self.device),

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from app.device_worker import HEADER, Done, Ends, Failed, Forget, Keep, Run, Started, sent
 from app.errors import DeviceLost
+from app.memory import Beside
 
 
 class DeviceProcess:
@@ -24,7 +25,7 @@ class DeviceProcess:
         self._on_lost = on_lost
         self._connection: _Connection | None = None
         self._jobs: dict[int, tuple[asyncio.Future[Done | Failed], float]] = {}
-        self.pid: int | None = None
+        self.started: Beside | None = None
         """Once it has begun to work."""
 
     async def connect(self) -> None:
@@ -55,7 +56,7 @@ class DeviceProcess:
 
     def _told(self, message: Started | Done | Failed) -> None:
         if isinstance(message, Started):
-            self.pid = message.pid
+            self.started = message.process
             return
         answer, _ = self._jobs.pop(message.job)
         if not answer.done():
@@ -66,13 +67,13 @@ class DeviceProcess:
         for answer, _ in self._jobs.values():
             if not answer.done():
                 answer.set_exception(DeviceLost())
-        self._on_lost(self.pid)
+        self._on_lost(self.started and self.started.pid)
 
     def close(self) -> None:
         """Ends it, whatever it is at."""
-        if self.pid:
+        if self.started:
             with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.started.pid, signal.SIGKILL)
         self._ends.files.close()
         if self._connection:
             self._connection.close()

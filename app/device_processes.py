@@ -28,6 +28,7 @@ from app.device_process import DeviceProcess
 from app.device_worker import Failed, Forget, Keep, Run, pair_of_ends, run_workers
 from app.errors import DeviceLost
 from app.handing_over import Handed, hand_over
+from app.memory import Beside
 from app.served import OtherWork, ServedModel
 from app.stages import TIMED
 from models.classifier import Classifier
@@ -146,9 +147,9 @@ class DeviceProcesses:
             self.on_lost()
 
     @property
-    def pids(self) -> list[int]:
-        """Of those that have begun to work."""
-        return [process.pid for process in self._all if process.pid]
+    def started(self) -> list[Beside]:
+        """Those that have begun to work."""
+        return [process.started for process in self._all if process.started]
 
     @property
     def busy_since(self) -> list[float]:

@@ -1,6 +1,6 @@
 """A process of the lane: reads works and batches from a socket, runs them one after the other, writes rows back.
 
-                           ─► Started(pid)
+                           ─► Started(process)
     Keep(number, ...)         an object, and by a second socket the file with its weights: kept by its number
     Forget(numbers)
     Run(job, number, ...)  ─► Done(job, rows) or Failed(job, error)
@@ -33,7 +33,7 @@ from app.cores import SWITCH_S, Cores
 from app.device import RUNS_AND_COLLATES, BareBatch, DeviceLane, DeviceWork
 from app.handing_over import Place, dumped, take_over
 from app.logging import FRAMES, frames_of
-from app.memory import keep_freed_memory
+from app.memory import Beside, keep_freed_memory, own_memory
 from app.spreading import Spread
 from app.stages import TIMED
 
@@ -60,7 +60,7 @@ def pair_of_ends() -> tuple[Ends, Ends]:
 
 
 class Started(NamedTuple):
-    pid: int
+    process: Beside
 
 
 class Keep(NamedTuple):
@@ -159,7 +159,8 @@ class Worker:
     collates. Where both wait the kernel wakes the one that waited least, so that what comes one by one finds the same
     thread, its memory and its core still warm."""
 
-    def __init__(self, ends: Ends, lane: DeviceLane) -> None:
+    def __init__(self, ends: Ends, lane: DeviceLane, inherited: int) -> None:
+        self._inherited = inherited
         self._messages = ends.messages
         self._files = ends.files
         self._lane = lane
@@ -171,7 +172,7 @@ class Worker:
 
     def serve(self) -> None:
         """Until the server has gone, whatever runs."""
-        self._send(Started(os.getpid()))
+        self._send(Started(Beside(os.getpid(), self._inherited)))
         for _ in range(RUNS_AND_COLLATES):
             Thread(target=self._serve, daemon=True).start()
         gone = select.poll()
@@ -253,11 +254,11 @@ def run_workers(ends: Sequence[Ends], cores: Cores) -> NoReturn:
         import models.loading  # noqa: F401, PLC0415
 
         gc.freeze()  # or collecting it would copy what is shared
-        own = ends[next((index for index in range(1, len(ends)) if not os.fork()), 0)]
-        for others in ends:
-            if others is not own:
-                others.close()
-        Worker(own, DeviceLane(torch.device("cpu"), cores, one_by_one=True)).serve()
+        own = next((index for index in range(1, len(ends)) if not os.fork()), 0)
+        for others in (*ends[:own], *ends[own + 1 :]):
+            others.close()
+        lane = DeviceLane(torch.device("cpu"), cores, one_by_one=True)
+        Worker(ends[own], lane, own_memory() if own else 0).serve()
     except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as what it is a fork of
         _fail()
     os._exit(0)

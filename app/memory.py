@@ -7,29 +7,41 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
-def host_memory(limit_file: Path = CGROUP_LIMIT, beside: Iterable[int] = ()) -> dict[str, int]:
+class Beside(NamedTuple):
+    """A process whose memory counts with this one's, but for the bytes that it had from the one it is a fork of."""
+
+    pid: int
+    inherited: int
+
+
+def host_memory(limit_file: Path = CGROUP_LIMIT, beside: Iterable[Beside] = ()) -> dict[str, int]:
     """Bytes by use: `allocated` is resident, with what the processes `beside` do not share; `total` the machine's, or
     less where a container's limit (cgroup v2) allows less. Empty where the system does not tell."""
     try:
-        page = os.sysconf("SC_PAGE_SIZE")
-        resident, _ = _pages("self")
-        for pid in beside:
-            all_of_it, shared = _pages(str(pid))
-            resident += all_of_it - shared
-        return {"allocated": resident * page, "total": min(os.sysconf("SC_PHYS_PAGES") * page, _limit(limit_file))}
+        resident, _ = _resident("self")
+        resident += sum(max(0, own_memory(one.pid) - one.inherited) for one in beside)
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return {"allocated": resident, "total": min(machine, _limit(limit_file))}
     except (OSError, ValueError):
         return {}
 
 
-def _pages(pid: str) -> tuple[int, int]:
-    """Resident ones, and those of them that others may have too."""
-    _, resident, shared, *_ = Path("/proc", pid, "statm").read_text().split()
-    return int(resident), int(shared)
+def own_memory(pid: int | str = "self") -> int:
+    """Resident bytes that are no file's; a fork has them in common with what it is a fork of, until either writes."""
+    resident, shared = _resident(pid)
+    return resident - shared
+
+
+def _resident(pid: int | str) -> tuple[int, int]:
+    """Bytes, and those of them that are of files."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    _, resident, shared, *_ = Path("/proc", str(pid), "statm").read_text().split()
+    return int(resident) * page, int(shared) * page
 
 
 def _limit(file: Path) -> int:

@@ -56,7 +56,7 @@ class Service:
         self.lane = DeviceLane(choose_device(settings.device), cores, processes)
         if processes:
             processes.on_lost = self._lose_device
-            self.metrics.registry.register(ProcessesCollector(lambda: processes.pids))
+            self.metrics.registry.register(ProcessesCollector(lambda: [process.pid for process in processes.started]))
         self.tracing = _tracing(settings)
         self.batcher = Batcher(
             self.tracing.traced(self.lane.execute) if self.tracing else self.lane.execute,

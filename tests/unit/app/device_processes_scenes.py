@@ -156,7 +156,7 @@ async def lost_with(processes, lane, number):
         await asyncio.sleep(0.1)
     assert len(processes.busy_since) == 3
     assert 0.1 < lane.busy_s < 5
-    pids = processes.pids
+    pids = [process.pid for process in processes.started]
     os.kill(pids[number], signal.SIGKILL)
     assert {type(error) for error in await asyncio.gather(*running)} == {DeviceLost}
     assert type(await raised(lane, batch_of(work, "fine"))) is DeviceLost
@@ -165,7 +165,7 @@ async def lost_with(processes, lane, number):
 
 
 async def started(processes):
-    while len(processes.pids) < processes.cores.count:  # noqa: ASYNC110 - they tell the service, not a test
+    while len(processes.started) < processes.cores.count:  # noqa: ASYNC110 - they tell the service, not a test
         await asyncio.sleep(0.02)
 
 
@@ -274,22 +274,30 @@ async def stages_are_timed_where_asked(processes, lane):
 MiB = 1 << 20
 
 
+async def what_a_fork_has_in_common_counts_once(processes, lane):
+    await lane.place(tiny())
+    await started(processes)
+    first, other = processes.started
+    assert host_memory(beside=[first, other])["allocated"] - host_memory(beside=[first])["allocated"] < 60 * MiB
+    assert host_memory(beside=[first])["allocated"] - host_memory()["allocated"] > 100 * MiB
+
+
 async def nothing_is_kept_of_what_is_gone(processes, lane):
     """Weights of 128 MB, in memory once for as long as they are anybody's."""
     await lane.place(tiny())
     await started(processes)
-    before = host_memory(beside=processes.pids)["allocated"]
+    before = host_memory(beside=processes.started)["allocated"]
     for _ in range(6):
         classifier = tiny()
         classifier.embeddings = torch.randn(2_000_000, 16)
         work = await served(lane, classifier)
         await lane.execute(batch_of(work, "fine"))
-        assert host_memory(beside=processes.pids)["allocated"] - before < 300 * MiB
+        assert host_memory(beside=processes.started)["allocated"] - before < 300 * MiB
         del classifier, work
         await asyncio.sleep(0.05)
         await lane.execute(batch_of(await served(lane, tiny()), "fine"))  # what was forgotten is told by now
-    assert host_memory(beside=processes.pids)["allocated"] - before < 100 * MiB
-    assert max(map(mapped, ("self", *processes.pids))) <= 4
+    assert host_memory(beside=processes.started)["allocated"] - before < 100 * MiB
+    assert max(map(mapped, ("self", *(process.pid for process in processes.started)))) <= 4
 
 
 def mapped(pid):
