@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, description="Cores of the CPU that batches may take; 0 takes those there are.")
     device_process: bool = Field(
         True,
-        description="Run the models in processes of their own, one for each core, beside the one that speaks HTTP: on a CPU "
-        "of two cores or more, where small models answer 1.1 to 1.6 times as many requests.",
+        description="Run the models in processes of their own, one for each core, beside the one that speaks HTTP: "
+        "on a CPU of two cores or more, where small models answer 1.1 to 1.6 times as many requests.",
     )
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",

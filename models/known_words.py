@@ -1,9 +1,15 @@
-"""Vectors of words that were spelled out before: an encoder of characters reads the same words in every text."""
+"""Vectors of words that were spelled out before: an encoder of characters reads the same words in every text.
+
+They are computed in twice the precision and rounded. A sum's last bit depends on what else is in its batch: a word's
+vector would depend on the batch that it was first read in, and so would every answer from then on.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from threading import Lock
+from typing import Any, Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -69,16 +75,29 @@ class KnownWords:
             self._table[places] = vectors[: self._most]
 
 
-_KNOWN: WeakKeyDictionary[nn.Module, tuple[object, KnownWords]] = WeakKeyDictionary()
+E = TypeVar("E", bound=nn.Module)
 
 
-def known_words_of(encoder: nn.Module) -> KnownWords:
-    """Those that it has encoded with its weights as they are."""
+class Reader(NamedTuple, Generic[E]):
+    """What an encoder has read with its `weights` as they are, and the encoder in twice its precision."""
+
+    weights: object
+    words: KnownWords
+    precise: E
+
+
+_READERS: WeakKeyDictionary[nn.Module, Reader[Any]] = WeakKeyDictionary()
+
+
+def reader_of(encoder: E) -> Reader[E]:
+    """Made once, and again when the weights are others."""
     weights = state_of_weights(encoder)
-    found = _KNOWN.get(encoder)
-    if found is None or found[0] != weights:
-        found = _KNOWN[encoder] = weights, KnownWords()
-    return found[1]
+    found: Reader[E] | None = _READERS.get(encoder)
+    if found is None or found.weights != weights:
+        with torch.inference_mode(False), torch.no_grad():
+            found = Reader(weights, KnownWords(), copy.deepcopy(encoder).double())
+        _READERS[encoder] = found
+    return found
 
 
 def _spellings(words: Tensor) -> list[bytes]:

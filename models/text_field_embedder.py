@@ -18,7 +18,7 @@ from models.allennlp_compat import (
     TokenEmbedder,
 )
 from models.cnn import run_seq2vec
-from models.known_words import known_words_of
+from models.known_words import reader_of
 from models.recurrent import FinalState
 from models.scripted import scripted
 
@@ -40,7 +40,8 @@ class CharacterEncoder(TokenCharactersEncoder):
         # (words, characters)
         words = token_characters.flatten(end_dim=-2)
         if self._looks_up(words):
-            encoded = known_words_of(self).vectors(words, self._encode)
+            reader = reader_of(self)
+            encoded = reader.words.vectors(words, lambda some: reader.precise._encode(some).to(self._dtype))
         else:
             encoded = self._encode(words, self._extent(token_characters, longest_word))
         # (batch, [texts,] tokens, output_dim)
@@ -51,6 +52,10 @@ class CharacterEncoder(TokenCharactersEncoder):
         # (words, characters, embedding_dim)
         embedded = self._embedding._module(words)
         return run_seq2vec(self._encoder._module, embedded, words != 0, extent)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
 
     def _looks_up(self, words: Tensor) -> bool:
         """Not where a word's vector depends on more than the word, as a convolution's does on padding, nor where

@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from app import device
 from app.cli import main
-from app.cores import Cores, Trials
 from app.spreading import Spread
+from app.trials import Trials, trials
+
+
+def two_threads(*measured: Any) -> Trials:
+    return replace((yield from trials(*measured)), alone=Spread(threads=2))
+
 
 if __name__ == "__main__":
-    measured = Cores.trials
-
-    def two_threads(self: Cores, *args: Any) -> Trials:
-        return replace((yield from measured(self, *args)), alone=Spread(threads=2))
-
-    Cores.trials = two_threads  # type: ignore[method-assign]
+    device.trials = two_threads
     main()

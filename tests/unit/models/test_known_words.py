@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.allennlp_compat import Embedding
 from models.cnn import ExtentCnnEncoder
-from models.known_words import LONGEST_WORD, KnownWords, known_words_of
+from models.known_words import LONGEST_WORD, KnownWords, reader_of
 from models.recurrent import GruSeq2Vec, LstmSeq2Vec
 from models.text_field_embedder import CharacterEncoder
 
@@ -41,13 +41,26 @@ WORDS = words((5, 7), (), (256,), (5,), (256, 0, 1), (5, 7), (1, 256), (5, 7, 9,
 def test_vectors_are_those_without_it(kind: type) -> None:
     one = recurrent(kind)
     wanted = one(WORDS.unsqueeze(0)).detach()  # with gradients nothing is looked up
-    assert not known_words_of(one)
+    assert not reader_of(one).words
     for some in (WORDS[:3], WORDS, WORDS.flip(0), torch.nn.functional.pad(WORDS, (0, 5))):
         with torch.inference_mode():
             found = one(some.unsqueeze(0))
         rows = [next(row for row in range(len(WORDS)) if alike(WORDS[row], word)) for word in some]
         torch.testing.assert_close(found, wanted[:, rows], atol=1e-6, rtol=1e-5)
-    assert len(known_words_of(one)) == 7
+    assert len(reader_of(one).words) == 7
+
+
+@pytest.mark.parametrize("kind", [GruSeq2Vec, LstmSeq2Vec])
+def test_no_bit_depends_on_the_batch_that_a_word_was_first_read_in(kind: type) -> None:
+    torch.manual_seed(3)
+    one = CharacterEncoder(Embedding(32, num_embeddings=99), kind(32, 50, bidirectional=True)).eval()
+    some = torch.randint(1, 99, (64, 9)).masked_fill(torch.arange(9) >= torch.randint(1, 10, (64, 1)), 0)
+    others = [copy.deepcopy(one) for _ in range(3)]
+    with torch.inference_mode():
+        wanted = one(some.unsqueeze(0))
+        for size, another in zip((1, 7, 30), others, strict=True):
+            found = torch.cat([another(part.unsqueeze(0)) for part in some.split(size)], dim=1)
+            assert torch.equal(found, wanted)
 
 
 def alike(one: Tensor, other: Tensor) -> bool:
@@ -111,7 +124,7 @@ def test_convolutions_are_left_alone() -> None:
     one = encoder(ExtentCnnEncoder(embedding_dim=DIM, num_filters=3, ngram_filter_sizes=(2,)))
     with torch.inference_mode():
         one(WORDS.unsqueeze(0))
-    assert not known_words_of(one)
+    assert not reader_of(one).words
 
 
 def test_threads_share_it() -> None:
