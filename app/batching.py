@@ -12,7 +12,7 @@
   For those who were answered a moment ago it waits a moment: app/echo.py. Bulk work, whose batches cost much
   whatever is in them, waits until a turn of the event loop has brought none.
 * Who goes together: app/selection.py. How many batches of a work had better run side by side: its spreading
-  (app/cores.py measures it).
+  (app/trials.py finds it).
 * Works take turns. Interactive work goes before bulk work, which is never handed over early (so that an
   interactive batch runs between two of its slices) and keeps a small share of the lane. It is divided and given threads
   as if no bulk work ran, and the lane lets it wait for a slice: no bit of an answer depends on that.

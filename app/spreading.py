@@ -1,4 +1,4 @@
-"""How a work is best spread over the cores of a CPU, as app/cores.py found it out. Any other device is one core."""
+"""How a work is best spread over the cores of a CPU, as app/trials.py found it out. Any other device is one core."""
 
 from __future__ import annotations
 
