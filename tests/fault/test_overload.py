@@ -15,8 +15,8 @@ from tests.service.tiny import write_tiny
 
 pytestmark = [pytest.mark.anyio, pytest.mark.clock]
 
-BATCH_SECONDS, BATCH_ITEMS, QUEUE_ITEMS = 0.05, 8, 48
-CAPACITY = BATCH_ITEMS / BATCH_SECONDS
+BATCH_SECONDS, BATCH_ITEMS, QUEUE_ITEMS, CORES = 0.05, 8, 48, 2
+CAPACITY = CORES * BATCH_ITEMS / BATCH_SECONDS
 QUEUE_BOUND_S = QUEUE_ITEMS / CAPACITY + 3 * BATCH_SECONDS
 """A full queue before it, the batches that run and are collated, and its own."""
 SLACK_S = 0.15
@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     for name in ("mood", "topics"):
         write_tiny(store, name, labels=["good", "bad"], batch_seconds=BATCH_SECONDS)
     limits = {"max_batch_items": BATCH_ITEMS, "max_queue_items": QUEUE_ITEMS, "max_instances_per_request": QUEUE_ITEMS}
-    with running(store, access_log=False, **limits) as process:
+    with running(store, access_log=False, threads=CORES, **limits) as process:
         yield process
 
 
