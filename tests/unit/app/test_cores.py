@@ -1,11 +1,12 @@
 """Cores that are shared, and threads of torch that are not."""
 
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from app.cores import set_threads
+from app.cores import Cores, set_threads
 
 
 def test_a_thread_keeps_its_number_of_threads_whatever_others_have():
@@ -18,3 +19,19 @@ def test_a_thread_keeps_its_number_of_threads_whatever_others_have():
     with ThreadPoolExecutor(1) as new:
         assert new.submit(told_beside, 2, 1).result() == {2}
         assert new.submit(told_beside, 1, 2).result() == {1}
+
+
+def test_two_that_want_every_core_never_have_half_of_them_each():
+    cores = Cores(2)
+
+    def take():
+        for _ in range(300):
+            with cores.taken(2):
+                pass
+
+    takers = [threading.Thread(target=take, daemon=True) for _ in range(2)]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join(10)
+    assert not any(taker.is_alive() for taker in takers)
