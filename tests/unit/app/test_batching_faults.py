@@ -237,7 +237,10 @@ async def test_a_failing_observer_harms_nobody():
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_storm_of_faults_and_cancellations_leaves_nothing_behind(seed):
-    """Every request ends as an answer, its own poison, a refusal or its own cancellation; then the queues are empty."""
+    """Every request ends as an answer, its own poison, a refusal or its own cancellation; then the queues are empty.
+
+    Whoever sets no deadline, and asks again when refused, is answered in the end, however slow the machine.
+    """
     rng = random.Random(seed)
 
     def fault(batch):
@@ -256,11 +259,17 @@ async def test_a_storm_of_faults_and_cancellations_leaves_nothing_behind(seed):
         size = rng.randint(1, 12)
         numbers = [number * 100 + n for n in range(size)]
         shapes = tokens(*(rng.randint(1, 100) for _ in numbers))
-        try:
-            async with asyncio.timeout(rng.choice([0.001, 0.01, 5])):
-                rows = await batcher.submit(rng.choice(works), numbers, shapes, rng.choice(list(Priority)))
-        except (TimeoutError, Overloaded):
-            return 0
+        patience, work, priority = rng.choice([0.001, 0.01, None]), rng.choice(works), rng.choice(list(Priority))
+        while True:
+            try:
+                async with asyncio.timeout(patience):
+                    rows = await batcher.submit(work, numbers, shapes, priority)
+                break
+            except Overloaded:
+                await asyncio.sleep(rng.random() * 0.02)
+            except TimeoutError:
+                assert patience
+                return 0
         for asked, row in zip(numbers, rows, strict=True):
             if asked % 17 == 0:
                 assert isinstance(row, Poison | OutOfMemory)
@@ -268,7 +277,7 @@ async def test_a_storm_of_faults_and_cancellations_leaves_nothing_behind(seed):
                 assert row == 2 * asked or isinstance(row, OutOfMemory)
         return 1
 
-    answered = await asyncio.wait_for(asyncio.gather(*(client(number) for number in range(300))), 20)
+    answered = await asyncio.wait_for(asyncio.gather(*(client(number) for number in range(300))), 60)
     assert sum(answered) > 50
     await batcher.drain()
     assert batcher.queued_items == 0
