@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import islice
 from weakref import WeakKeyDictionary
 
@@ -50,24 +49,23 @@ class Selection:
         window = islice(queue, WINDOW_BATCHES * self.limits.batch_items)
         candidates = [item for item in window if not work.one_shape or item.shape == oldest.shape]
         if work.packed:
-            return self._as_they_came(candidates[:most_items], most_tokens, max(1.0, share) * self._most_padded)
+            room = self._room(work) if share <= 1 else math.inf  # each of several batches has its own
+            return self._as_they_came(candidates[:most_items], most_tokens, room)
         candidates.sort(key=lambda item: padding(item.shape, oldest.shape))
         return self._nearest(candidates[:most_items], most_tokens, self._cost(work).overhead_tokens)
 
     def side_by_side(self, queue: Queue, work: Work, parts: int) -> list[Sequence[Item]]:
-        """As many as fit in so many batches, divided among them; or as fit in one, where a part came out too large."""
-        found = divided(self.of(queue, work, parts), parts)
-        return found if all(self._fits(part, work) for part in found) else divided(self.of(queue, work), parts)
+        """As many as fit in so many batches, divided among them by length: what is long pads only its own batch."""
+        return [self._fitting(part, work) for part in divided(self.of(queue, work, parts), parts)]
 
-    def _fits(self, items: Sequence[Item], work: Work) -> bool:
-        padded = len(items) * volume(reduce(cover, (item.shape for item in items)))
-        most_padded = self._most_padded if work.packed else self.token_budget
-        return len(items) <= self.limits.batch_items and (len(items) == 1 or padded <= most_padded)
+    def _fitting(self, items: Sequence[Item], work: Work) -> list[Item]:
+        """Those of them that fit in one batch, the oldest first."""
+        oldest_first = sorted(items, key=lambda item: item.request.arrived)[: self.limits.batch_items]
+        return self._as_they_came(oldest_first, self.token_budget, self._room(work))
 
-    @property
-    def _most_padded(self) -> int:
-        """Tokens that a batch may hold where padding costs no time."""
-        return MOST_PADDED * self.token_budget
+    def _room(self, work: Work) -> float:
+        """Padded tokens that a batch may hold: more where padding costs no time."""
+        return self.token_budget * (MOST_PADDED if work.packed else 1)
 
     def _as_they_came(self, candidates: list[Item], most_tokens: float, most_padded: float) -> list[Item]:
         shape, real = candidates[0].shape, 0

@@ -16,6 +16,7 @@ from models.component_configuration import (
 )
 from models.head_schema import TEXTS, schema_of
 from models.model_backbone import ModelBackbone
+from models.present_texts import present_texts
 from models.time_distributed_encoder import TimeDistributedEncoder
 
 
@@ -88,14 +89,23 @@ class DocumentClassification(ClassificationHead):
     def pool(self, text: TextFieldTensors) -> Tensor:
         """(batch, sentences, tokens) ids -> (batch, pooled dim)."""
         mask = get_text_field_mask(text, num_wrapping_dims=1)
-        # (batch, sentences, tokens, dim)
-        encoded = self.backbone(text, mask, num_wrapping_dims=1)
         # (batch, sentences, dim)
-        sentences = self.token_pooler(encoded, mask=mask, extent=self._token_extent(mask))
+        sentences = self._read(self.backbone.embedder(text, num_wrapping_dims=1), mask)
         # (batch, sentences)
         present = mask.any(dim=-1)
         sentences = self.sentence_encoder(sentences, mask=present)
         return self._dropout(run_seq2vec(self.sentence_pooler, sentences, present, self._text_extent(present)))
+
+    def _read(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """(batch, sentences, tokens, dim), (batch, sentences, tokens) -> (batch, sentences, dim)."""
+        there = None if self.pools_over_padding else present_texts(embedded, mask)
+        if there is None:
+            # (batch, sentences, tokens, dim)
+            encoded = self.backbone.encoder(embedded, mask=mask)
+            return self.token_pooler(encoded, mask=mask, extent=self._token_extent(mask))
+        encoder: Any = self.backbone.encoder
+        encoded = encoder.encoder(there.inputs, mask=there.mask)
+        return there.in_lists(run_seq2vec(self.token_pooler.encoder, encoded, there.mask, None))
 
     def finish(self, pooled: Tensor) -> Tensor:
         """(batch, pooled dim) -> (batch, dim)."""

@@ -70,8 +70,7 @@ class ExplainableArchive(Explainable):
         self.classifier = classifier
         self.stepwise = any(isinstance(module, AllStates | FinalState) for module in classifier.model.modules())
         compares = any(isinstance(module, BiMpmMatching) for module in classifier.model.modules())
-        # What is compared is padded, and so are lists.
-        self.packed = self.stepwise and not compares and not classifier._reader.lists
+        self.packed = self.stepwise and not compares  # what is compared is padded
 
     def tokenization(self, instance: Instance, features: Features) -> Tokenization:
         reader, indexer = self.classifier._reader, self.classifier._indexer

@@ -74,8 +74,8 @@ def sizes(batches):
     return [len(batch.items) for batch in batches]
 
 
-def work(spreading=SIDE_BY_SIDE):
-    return Doubling(spreading=spreading)
+def work(spreading=SIDE_BY_SIDE, *, packed=False):
+    return Doubling(spreading=spreading, packed=packed)
 
 
 async def test_what_finds_every_core_free_is_divided_among_them_by_length(asking):
@@ -103,8 +103,19 @@ async def test_bulk_work_that_finds_every_core_free_takes_a_whole_batch_for_each
 
 
 async def test_no_part_of_bulk_work_is_more_than_a_batch(asking):
-    short_and_long = [1] * 12 + [6] * 4  # half of its tokens are twelve of them
-    assert sizes(await asking.ask(work(), *short_and_long, priority=Priority.BULK)) == [4, 4]
+    short_and_long = [1] * 12 + [6] * 4  # half of its tokens are thirteen of them
+    assert sizes(await asking.ask(work(), *short_and_long, priority=Priority.BULK)) == [8, 3]
+
+
+async def test_what_is_long_pads_only_its_own_batch(asking):
+    """All together would be padded to 7,200 tokens, and a batch may hold 4,000."""
+    ran = await asking.ask(work(packed=True), 40, 900, *[150] * 5, 50, priority=Priority.BULK)
+    assert [sorted(item.tokens for item in batch.items) for batch in ran] == [[40, 50, *[150] * 5], [900]]
+
+
+async def test_what_pads_a_batch_too_much_waits(asking):
+    ran = await asking.ask(work(packed=True), 990, 600, *[1] * 6, priority=Priority.BULK)
+    assert [[item.tokens for item in batch.items] for batch in ran] == [[1] * 6, [990]]
 
 
 async def test_one_full_share_is_handed_over_before_a_core_is_free(asking):
