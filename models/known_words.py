@@ -38,10 +38,8 @@ class KnownWords:
     def vectors(self, words: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
         """(words, characters) ids on the CPU, 0 behind each word's last -> (words, dim).
 
-        `encode` does so for words that are not known, each once; for all of them where one is too long to be kept.
+        `encode` does so for words that are not known, each once.
         """
-        if words.size(1) > LONGEST_WORD:
-            return encode(words)
         spellings = _spellings(words)
         places, found = self._look_up(spellings)
         missing = [row for row, place in enumerate(places) if place < 0]
@@ -53,7 +51,9 @@ class KnownWords:
             found = encoded.new_empty(len(spellings), encoded.size(1))
         order = {spelling: number for number, spelling in enumerate(unknown)}
         found[missing] = encoded[[order[spellings[row]] for row in missing]]
-        self._learn(list(unknown), encoded)
+        longest = LONGEST_WORD * words.element_size()
+        kept = [number for spelling, number in order.items() if len(spelling) <= longest]
+        self._learn([spelling for spelling in order if len(spelling) <= longest], encoded[kept])
         return found
 
     def _look_up(self, spellings: list[bytes]) -> tuple[list[int], Tensor | None]:

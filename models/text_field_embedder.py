@@ -17,7 +17,7 @@ from models.allennlp_compat import (
     TokenCharactersEncoder,
     TokenEmbedder,
 )
-from models.cnn import run_seq2vec
+from models.cnn import ExtentCnnEncoder, run_seq2vec
 from models.known_words import reader_of
 from models.recurrent import FinalState
 from models.scripted import scripted
@@ -58,9 +58,10 @@ class CharacterEncoder(TokenCharactersEncoder):
         return next(self.parameters()).dtype
 
     def _looks_up(self, words: Tensor) -> bool:
-        """Not where a word's vector depends on more than the word, as a convolution's does on padding, nor where
-        gradients are wanted, nor on a GPU, which encodes sooner than we look up."""
-        of_words_alone = isinstance(self._encoder._module, FinalState) and not self.training
+        """Not where a word's vector depends on more than the word, as that of a convolution over padding does, nor
+        where gradients are wanted, nor on a GPU, which encodes sooner than we look up."""
+        kinds = (FinalState, ExtentCnnEncoder) if self.min_padding_length is None else FinalState
+        of_words_alone = isinstance(self._encoder._module, kinds) and not self.training
         return of_words_alone and not torch.is_grad_enabled() and not words.is_cuda and words.numel() > 0
 
     def _extent(self, token_characters: Tensor, longest_word: Tensor | None) -> Tensor | None:

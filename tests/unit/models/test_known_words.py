@@ -28,6 +28,10 @@ def recurrent(kind: type = GruSeq2Vec) -> CharacterEncoder:
     return encoder(kind(input_size=DIM, hidden_size=4, bidirectional=True))
 
 
+def convolution() -> CharacterEncoder:
+    return encoder(ExtentCnnEncoder(embedding_dim=DIM, num_filters=3, ngram_filter_sizes=(2, 3)))
+
+
 def words(*spelled: tuple[int, ...], width: int = 0) -> Tensor:
     """(words, characters)."""
     longest = max(width, *map(len, spelled))
@@ -37,9 +41,8 @@ def words(*spelled: tuple[int, ...], width: int = 0) -> Tensor:
 WORDS = words((5, 7), (), (256,), (5,), (256, 0, 1), (5, 7), (1, 256), (5, 7, 9, 11))
 
 
-@pytest.mark.parametrize("kind", [GruSeq2Vec, LstmSeq2Vec])
-def test_vectors_are_those_without_it(kind: type) -> None:
-    one = recurrent(kind)
+@pytest.mark.parametrize("one", [recurrent(GruSeq2Vec), recurrent(LstmSeq2Vec), convolution()])
+def test_vectors_are_those_without_it(one: CharacterEncoder) -> None:
     wanted = one(WORDS.unsqueeze(0)).detach()  # with gradients nothing is looked up
     assert not reader_of(one).words
     for some in (WORDS[:3], WORDS, WORDS.flip(0), torch.nn.functional.pad(WORDS, (0, 5))):
@@ -94,7 +97,19 @@ def test_long_words_are_not_kept() -> None:
         some = words((7,) * width, (3,))
         assert known.vectors(some, lambda ids: ids.float()[:, :1]).tolist() == [[7], [3]]
         assert len(known) == 2
-    known.vectors(words((9,) * (LONGEST_WORD + 1), (4,)), lambda ids: ids.float()[:, :1])
+
+
+def test_words_beside_a_long_one_are_known() -> None:
+    known, asked = KnownWords(), []
+
+    def encode(some: Tensor) -> Tensor:
+        asked.append(len(some))
+        return some.float()[:, :1]
+
+    some = words((4,), (9,) * (LONGEST_WORD + 1), (5,), (4,))
+    for _ in range(2):
+        assert known.vectors(some, encode).tolist() == [[4], [9], [5], [4]]
+    assert asked == [3, 1]
     assert len(known) == 2
 
 
@@ -119,9 +134,10 @@ def test_what_is_learnt_while_predicting_is_known_while_explaining() -> None:
     vectors.requires_grad_(True).sum().backward()
 
 
-def test_convolutions_are_left_alone() -> None:
+def test_convolutions_over_padding_are_left_alone() -> None:
     """What they give a word depends on how far it is padded."""
-    one = encoder(ExtentCnnEncoder(embedding_dim=DIM, num_filters=3, ngram_filter_sizes=(2,)))
+    one = convolution()
+    one.min_padding_length = 0
     with torch.inference_mode():
         one(WORDS.unsqueeze(0))
     assert not reader_of(one).words
