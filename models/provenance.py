@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 
 class Origin(NamedTuple):
@@ -23,6 +23,28 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch(Sequence[Origin | None]):
+    """The characters of a value as it was sent, each its own origin: those of `places`."""
+
+    field: str
+    places: range
+
+    @overload
+    def __getitem__(self, index: int) -> Origin: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Stretch: ...
+
+    def __getitem__(self, index: int | slice) -> Origin | Stretch:
+        if isinstance(index, slice):
+            return Stretch(self.field, self.places[index])
+        return Origin(self.field, self.places[index], self.places[index] + 1)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+@dataclass(frozen=True, slots=True)
 class Traced:
     """A text with the origin of each character; None for what was put between values."""
 
@@ -31,13 +53,16 @@ class Traced:
 
     @classmethod
     def of(cls, text: str, field: str) -> Traced:
-        return cls(text, [Origin(field, index, index + 1) for index in range(len(text))])
+        return cls(text, Stretch(field, range(len(text))))
 
     def slice(self, start: int, end: int | None) -> Traced:
         return Traced(self.text[start:end], self.origins[start:end])
 
     def span(self, start: int, end: int) -> Origin | None:
         """The smallest stretch of one value that characters `start` to `end` come from."""
+        if isinstance(self.origins, Stretch):
+            places = self.origins.places[start:end]
+            return Origin(self.origins.field, places.start, places.stop) if places else None
         known = [origin for origin in self.origins[start:end] if origin]
         if not known:
             return None
