@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from models.allennlp_compat import BiMpmMatching as AllenNlpMatching
+from models.attended import Attended, attended
 from models.bimpm_sums import Compared, Given, collect, compare
-from models.highest import HighestProduct, highest_product
 from models.original_slopes import original_slopes_wanted
 from models.scripted import scripted
 
@@ -85,20 +85,23 @@ def _match_alike(
 @scripted
 def _sums(given: Given) -> tuple[Tensor, Tensor]:
     compared = compare(given)
-    seen = highest_product(compared.others, compared.cosines, compared.away) if given.kinds[2] else None
+    seen: list[Tensor] = []
+    if given.kinds[1] or given.kinds[2]:
+        seen += attended(compared.others, compared.factors, compared.away)
     return collect(given, compared, seen)
-
-
-@scripted
-def _compared(given: Given) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None]:
-    found = compare(given)
-    return found.texts, found.others, found.mask, found.away, found.cosines, found.pairs
 
 
 def _sums_with_slopes(given: Given) -> tuple[Tensor, Tensor]:
     compared = Compared(*_compared(given))
-    seen = HighestProduct.apply(compared.others, compared.cosines, compared.away) if given.kinds[2] else None
-    return _collect(given, compared, seen)
+    asked = given.kinds[1] or given.kinds[2]
+    seen = Attended.apply(compared.others, compared.factors, compared.away) if asked else ()
+    return _collect(given, compared, [*seen])
+
+
+@scripted
+def _compared(given: Given) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    found = compare(given)
+    return found.texts, found.others, found.mask, found.away, found.cosines, found.factors
 
 
 _collect = scripted(collect)
