@@ -97,10 +97,16 @@ class MultifieldBiMpm(BiomeClassifierMixin):
             sides = self._match_fields(layers, mask1, mask2)
         else:
             sides = self._match(layers, mask1, mask2)
-        # (batch, 2 * aggregator dim)
-        pair = torch.cat([self._aggregate(vectors, mask) for vectors, mask in sides], dim=-1)
-        encoded: Tensor = self.classifier_feedforward(pair)
+        encoded: Tensor = self.classifier_feedforward(torch.cat(self._aggregate_sides(sides), dim=-1))
         return encoded
+
+    def _aggregate_sides(self, sides: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
+        """Of each (batch, tokens, matching dim) and (batch, tokens) -> (batch, aggregator dim), in one call where both
+        are as long. In training they go one after the other, for which dropout draws."""
+        vectors, masks = zip(*sides, strict=True)
+        if self.training or masks[0].size(1) != masks[1].size(1):
+            return tuple(map(self._aggregate, vectors, masks))
+        return self._aggregate(torch.cat(vectors), torch.cat(masks)).chunk(2)
 
     def _aggregate(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """(batch, tokens, matching dim), (batch, tokens) -> (batch, aggregator dim); a CNN pools over padding too."""
