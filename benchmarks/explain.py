@@ -22,7 +22,7 @@ from transformers import AutoModelForSequenceClassification
 
 from app.bench.comparison import read
 from app.bench.expected import expected_of
-from app.bench.load import CLIENT, Load, Outcome, Request, Timing, client_job, measure, once, requests_of
+from app.bench.load import CLIENT, Load, Outcome, Request, Timing, bursts, client_job, measure, requests_of
 from app.bench.serving import predict_path, serving
 from app.cpus import available_cpus
 from app.slice_gate import LULL_S
@@ -31,6 +31,8 @@ from models.explainable import Explainable, rows
 from models.explanations import explainable
 from models.original_slopes import original_slopes
 
+BURSTS = 3
+"""Each round, one after the other: a client that has only just started leaves the server's caches cold."""
 TOLERANCE = 1e-4
 """How far an attribution of the service may be from captum's."""
 
@@ -62,15 +64,16 @@ def main(
             asked = requests_of(f"{path}:predict", instances, 1, lambda some: {"instances": some})
             return checked(measure(server.url, asked, Load(predictors), Timing(seconds=seconds), expected, read))
 
-        yardstick.check(instances[:requests], explained(server.url, path, instances[:requests], steps)[1])
+        yardstick.check(instances[:requests], explained(server.url, path, instances[:requests], requests, steps)[1])
         for number in range(rounds):
-            chosen = [instances[(number * requests + index) % len(instances)] for index in range(requests)]
+            first = number * BURSTS * requests
+            chosen = [instances[(first + index) % len(instances)] for index in range(BURSTS * requests)]
             for name, explain in sides.items():
                 started = time.perf_counter()
-                explain(chosen)
+                explain(chosen[:requests])
                 times[name].append(time.perf_counter() - started)
             time.sleep(LULL_S + 0.2)  # until no prediction of the round before counts
-            times[SERVICE].append(explained(server.url, path, chosen, steps)[0])
+            times[SERVICE] += explained(server.url, path, chosen, requests, steps)[0]
             latencies["alone"].append(predict())
             with explaining(server.url, path, instances[:64], requests, steps):
                 latencies["beside explanations"].append(predict())
@@ -184,9 +187,11 @@ def explain_requests(path: str, instances: Sequence[Any], steps: int) -> list[Re
     return requests_of(path, instances, 1, lambda some: {"instances": some, "parameters": {"n_steps": steps}})
 
 
-def explained(url: str, path: str, instances: Sequence[Any], steps: int) -> tuple[float, list[dict[str, Any]]]:
-    """Seconds from the first byte sent to the last answer, and the answers."""
-    seconds, bodies = once(url, explain_requests(f"{path}:explain", instances, steps))
+def explained(
+    url: str, path: str, instances: Sequence[Any], at_once: int, steps: int
+) -> tuple[list[float], list[dict[str, Any]]]:
+    """Seconds of each burst of so many, and the answers."""
+    seconds, bodies = bursts(url, explain_requests(f"{path}:explain", instances, steps), at_once)
     return seconds, [json.loads(body) for body in bodies]
 
 

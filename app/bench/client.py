@@ -190,15 +190,20 @@ class OpenLoop(Generator):
         await self.drain()
 
 
-class Once(Generator):
-    async def run(self) -> list[bytes]:
-        """Every request at the same time, on a connection of its own; the bodies in order."""
-        await self.connect(len(self._payloads))
-        for request in range(len(self._payloads)):
-            self.send(request, time.perf_counter())
-        await self.drain()
+class Bursts(Generator):
+    async def run(self, size: int) -> tuple[list[float], list[bytes]]:
+        """So many requests at the same time, one burst after the other over the same connections: the seconds of each
+        from its first byte sent to its last answer, and the bodies of all in order."""
+        await self.connect(size)
+        seconds: list[float] = []
+        for first in range(0, len(self._payloads), size):
+            started = time.perf_counter()
+            for request in range(first, min(first + size, len(self._payloads))):
+                self.send(request, started)
+            await self.drain()
+            seconds.append(time.perf_counter() - started)
         bodies = dict(self._tally.answers.keys())
-        return [bodies[request] for request in range(len(self._payloads))]
+        return seconds, [bodies[request] for request in range(len(self._payloads))]
 
 
 async def run(job: dict[str, Any]) -> dict[str, Any]:
@@ -206,10 +211,9 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     begin = time.perf_counter() + job["settle"]
     tally = Tally(begin, begin + job["seconds"])
     address = job["host"], job["port"], payloads, tally
-    if job["once"]:
-        started = time.perf_counter()
-        bodies = await Once(*address).run()
-        return {"seconds": time.perf_counter() - started, "answers": [body.decode("latin-1") for body in bodies]}
+    if job["burst"]:
+        seconds, bodies = await Bursts(*address).run(job["burst"])
+        return {"seconds": seconds, "answers": [body.decode("latin-1") for body in bodies]}
     cpu = asyncio.create_task(_cpu_share(tally))
     if job["rate"]:
         await OpenLoop(*address).run(job["rate"], job["seed"])

@@ -111,9 +111,10 @@ def measure(
     )
 
 
-def once(url: str, requests: Sequence[Request]) -> tuple[float, list[bytes]]:
-    """Every request at once: seconds from the first byte sent to the last answer, and the bodies in order."""
-    found = client(url, requests, once=True)
+def bursts(url: str, requests: Sequence[Request], size: int) -> tuple[list[float], list[bytes]]:
+    """So many requests at once, one burst after the other over the same connections: the seconds of each from its first
+    byte sent to its last answer, and the bodies of all in order."""
+    found = client(url, requests, burst=size)
     return found["seconds"], [body.encode("latin-1") for body in found["answers"]]
 
 
@@ -133,5 +134,5 @@ def client_job(url: str, requests: Sequence[Request], **job: Any) -> str:
     """What the client reads."""
     address = urlsplit(url)
     payloads = [request.payload.decode("latin-1") for request in requests]
-    defaults = {"once": False, "rate": None, "clients": 1, "seed": 13, "settle": 0.0, "seconds": 1.0}
+    defaults = {"burst": 0, "rate": None, "clients": 1, "seed": 13, "settle": 0.0, "seconds": 1.0}
     return json.dumps(defaults | job | {"host": address.hostname, "port": address.port or 80, "payloads": payloads})
