@@ -104,8 +104,9 @@ class DocumentClassification(ClassificationHead):
             encoded = self.backbone.encoder(embedded, mask=mask)
             return self.token_pooler(encoded, mask=mask, extent=self._token_extent(mask))
         encoder: Any = self.backbone.encoder
-        encoded = encoder.encoder(there.inputs, mask=there.mask)
-        return there.in_lists(run_seq2vec(self.token_pooler.encoder, encoded, there.mask, None))
+        mask = there.of_each(mask)
+        encoded = encoder.encoder(there.inputs, mask=mask)
+        return there.in_lists(run_seq2vec(self.token_pooler.encoder, encoded, mask, None))
 
     def finish(self, pooled: Tensor) -> Tensor:
         """(batch, pooled dim) -> (batch, dim)."""

@@ -17,11 +17,15 @@ class PresentTexts(NamedTuple):
 
     inputs: Tensor
     """(texts * points, tokens, dim), which `line_of` knows."""
-    mask: Tensor
-    """(texts * points, tokens)"""
     lists: Line
     place: Tensor
     """(texts,) the number of each among those of all lists."""
+
+    def of_each(self, rows: Tensor) -> Tensor:
+        """Theirs, of what all points of a text share: (lists * points, texts of a list, ...) -> (texts * points,
+        ...)."""
+        # (lists * points, texts, ...) -> (lists * texts, ...) -> (texts * points, ...)
+        return self.lists.once(rows.flatten(0, 1))[self.place].repeat_interleave(self.lists.alphas.size(1), dim=0)
 
     def in_lists(self, vectors: Tensor) -> Tensor:
         """(texts * points, dim) -> (lists * points, texts of a list, dim), zeros where there is none."""
@@ -47,6 +51,4 @@ def present_texts(inputs: Tensor, mask: Tensor) -> PresentTexts | None:
     place = there.nonzero().squeeze(1)
     start, way = (ends[place] for ends in lists.ends())
     lines = Line(start, way, lists.alphas.repeat_interleave(lists.texts, dim=0)[place])
-    # (lists * points, texts, tokens) -> (lists * texts, tokens) -> (texts * points, tokens)
-    masks = lists.once(mask.flatten(0, 1))[place].repeat_interleave(lists.alphas.size(1), dim=0)
-    return PresentTexts(lines.points(), masks, lists, place)
+    return PresentTexts(lines.points(), lists, place)

@@ -21,6 +21,7 @@ from models.allennlp_compat import (
 from models.biome_classifier_mixin import LABELS, BiomeClassifierMixin
 from models.cnn import run_seq2vec
 from models.pooled import Pooled
+from models.present_texts import present_texts
 from models.recurrent import fail_on_empty_rows
 
 
@@ -105,15 +106,26 @@ class SequenceClassifierBase(Pooled, BiomeClassifierMixin):
         # (batch, [texts,] tokens)
         mask = get_text_field_mask(tokens, num_wrapping_dims=self._num_wrapping_dims)
         # (batch, [texts,] tokens, embedding_dim)
-        encoded = self._text_field_embedder(tokens, num_wrapping_dims=self._num_wrapping_dims)
-        if self._seq2seq_encoder is not None:
-            encoded = self._seq2seq_encoder(encoded, mask=mask)
+        embedded = self._text_field_embedder(tokens, num_wrapping_dims=self._num_wrapping_dims)
         # (batch, [texts,] dim)
-        encoded = run_seq2vec(self._seq2vec_encoder, encoded, mask, self._extent(mask))
+        encoded = self._read(embedded, mask)
         encoded = self._dropout(encoded) if self._dropout else encoded
         if self._multifield_seq2vec_encoder is not None:
             encoded = self._forward_texts(encoded, self._number_of_texts(mask))
         return encoded
+
+    def _read(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """(batch, [texts,] tokens, embedding_dim), (batch, [texts,] tokens) -> (batch, [texts,] dim)."""
+        encoder: Any = self._seq2seq_encoder
+        pooler: Any = self._seq2vec_encoder
+        extent = self._extent(mask)
+        there = present_texts(embedded, mask) if self._num_wrapping_dims else None
+        if there is None:
+            encoded = embedded if encoder is None else encoder(embedded, mask=mask)
+            return run_seq2vec(pooler, encoded, mask, extent)
+        mask, extent = there.of_each(mask), there.of_each(extent)
+        encoded = there.inputs if encoder is None else encoder._module(there.inputs, mask=mask)
+        return there.in_lists(run_seq2vec(pooler._module, encoded, mask, extent))
 
     def _forward_texts(self, vectors: Tensor, texts: Tensor) -> Tensor:
         """(batch, texts, dim), (batch,) -> (batch, dim).

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import captum.attr
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor
 
 from app import explain_slices
-from app.batch import Shape, volume
+from app.batch import Batch, Priority, Shape, volume
+from app.batching import Batcher
 from app.explain_slices import Evaluate
 from app.explain_work import ExplainWorks
 from app.explanation import ExplainOptions, explain, plan
@@ -37,6 +39,10 @@ async def at_once(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -
     if work.one_shape:
         return [row for payload in payloads for row in work.run(work.collate([payload]))]
     return list(work.run(work.collate(payloads)))
+
+
+async def run(batch: Batch) -> list[Any]:
+    return list(batch.work.run(batch.work.collate(batch.payloads)))
 
 
 def explained(
@@ -245,7 +251,8 @@ def test_neighbours_and_slices_change_nothing(oracle: Oracle, classifier: Classi
     for method in methods_of(classifier):
         if method == "biome" and classifier.kind == "record_pair":
             continue  # refuses records of different numbers of fields, which some of these have
-        together = explained(classifier, instances, method=method)
+        in_batches = partial(Batcher(run).submit, priority=Priority.BULK)
+        together = explained(classifier, instances, in_batches, method=method)
         for index, instance in enumerate(instances):
             (alone,) = explained(classifier, [instance], method=method)
             assert values(together[index]["attributions"]) == pytest.approx(values(alone["attributions"]), abs=2e-5)

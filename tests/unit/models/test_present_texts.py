@@ -36,7 +36,7 @@ def test_only_texts_of_the_lists_are_read() -> None:
     for number, (one, text) in enumerate(places):
         rows = slice(number * POINTS, (number + 1) * POINTS)
         torch.testing.assert_close(found.inputs[rows], by_list[one, :, text])
-        assert torch.equal(found.mask[rows], mask.unflatten(0, (-1, POINTS))[one, :, text])
+        assert torch.equal(found.of_each(mask)[rows], mask.unflatten(0, (-1, POINTS))[one, :, text])
     assert len(found.inputs) == len(places) * POINTS
     assert line_of(found.inputs) is not None
 
@@ -44,7 +44,7 @@ def test_only_texts_of_the_lists_are_read() -> None:
 def test_vectors_go_where_their_texts_were_and_slopes_back() -> None:
     line, points, mask = lists((2, 3), (1,), (3, 1, 2, 1))
     found = there(points, mask)
-    sums = found.in_lists((found.inputs * found.mask.unsqueeze(-1)).sum(dim=1))
+    sums = found.in_lists((found.inputs * found.of_each(mask).unsqueeze(-1)).sum(dim=1))
     wanted = (points * mask.unsqueeze(-1)).sum(dim=2)
     torch.testing.assert_close(sums, wanted)
     weights = torch.randn_like(sums)
