@@ -129,7 +129,7 @@ def test_every_instance_without_an_answer_is_named() -> None:
         ("allennlp210_cnn", False),
         ("biome_biome_bimpm_single", False),
         ("biome_v33_pair_fwd_bwd", False),
-        ("biome_sequence_classifier_record", False),
+        ("biome_sequence_classifier_record", True),
     ],
 )
 def test_texts_of_any_length_share_a_batch_where_they_are_walked_through(name: str, packed: bool) -> None:

@@ -13,7 +13,7 @@ import pytest
 from app.bench.client import whole_answer
 from app.bench.comparison import read
 from app.bench.expected import Expected
-from app.bench.load import Load, Outcome, Timing, measure, once, requests_of
+from app.bench.load import Load, Outcome, Timing, bursts, measure, requests_of
 
 SERVER = """
 import asyncio, json
@@ -92,12 +92,14 @@ def test_failed_requests_are_errors_and_no_answers(url: str) -> None:
     assert outcome.rate == 0
 
 
-def test_once_sends_all_together_and_keeps_their_order(url: str) -> None:
+def test_a_burst_is_sent_together_and_after_the_one_before(url: str) -> None:
     instances = [{"label": str(number), "seconds": 0.2 - 0.02 * number} for number in range(8)]
     started = time.perf_counter()
-    seconds, bodies = once(url, requests_of("/", instances, 1, lambda some: {"instances": some}))
-    assert 0.2 <= seconds < 0.6
-    assert seconds < time.perf_counter() - started
+    seconds, bodies = bursts(url, requests_of("/", instances, 1, lambda some: {"instances": some}), 5)
+    first, second = seconds
+    assert 0.2 <= first < 0.5
+    assert 0.1 <= second < 0.4
+    assert first + second < time.perf_counter() - started
     assert [json.loads(body)["predictions"][0]["label"] for body in bodies] == [str(number) for number in range(8)]
 
 
