@@ -25,6 +25,8 @@ STEPWISE = 32
 """Copies of a text which a layer that walks through it takes side by side in hardly more time than one."""
 LOOK = 0.3
 """What a look at a point takes of what a gradient there does."""
+LONG_LOOK = 4
+"""Slices that a look may take the time of while nobody predicts."""
 WORTH_LOOKING_S = 0.01
 """Of a core. Less is explained sooner than looks are handed to and fro."""
 
@@ -65,8 +67,10 @@ class Slicer:
         return self.seconds(steps) >= WORTH_LOOKING_S and self._may_look(FIRST_LEVEL)
 
     def _may_look(self, points: int) -> bool:
-        """Whether so many points can be looked at in one slice."""
-        return LOOK * self.seconds(points) <= self._gate.slice_s and points <= self._most_copies
+        """Whether so many points can be looked at in one slice; while nobody predicts, in as long as a batch of slices
+        takes: without a look a long text would be computed at every step."""
+        most = self._gate.slice_s * (LONG_LOOK if self._gate.alone else 1)
+        return LOOK * self.seconds(points) <= most and points <= self._most_copies
 
     async def smooth(self, curve: Curve) -> Curve | None:
         """The curve with as many points as tell the rest; None where too many would be needed, or too long a slice."""

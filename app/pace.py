@@ -32,4 +32,5 @@ class Pace:
         self._cost.observe(tokens, seconds)
 
 
-FIRST_PACE, LEAST_PACE = 5e-6, 1e-7
+FIRST_PACE, LEAST_PACE = 1e-4, 1e-7
+"""The first explanation of a large model must not hold a core for seconds before any is known."""

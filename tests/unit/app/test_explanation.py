@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from app import explanation
+from app import explanation, pace
 from app.batch import Shape
 from app.errors import InvalidInstances
+from app.explain_slices import Slicer
 from app.explain_work import EndsWork, ExplainWork, ExplainWorks, WholeWork
 from app.explanation import ExplainOptions, explain, plan
 from app.served import ServedModel
 from app.slice_gate import SliceGate
 from models.errors import InvalidInstance
+from models.explanations import method_for
 from models.loading import load_classifier
 from tests.oracle.oracles import CARRIED
 
@@ -24,6 +27,32 @@ TEXTS = ["a few words about it", "words", "and some more of them than before"]
 IN_SLICES = 20
 """Tokens that a batch holds: so few that no explanation is one slice."""
 MANY = 10**6
+
+
+@pytest.fixture(autouse=True)
+def a_model_known_to_be_fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "unknown" not in request.node.name:
+        monkeypatch.setattr(pace, "FIRST_PACE", 5e-6)
+
+
+def slicer_of(text: str, gate: SliceGate) -> Slicer:
+    served = ServedModel("it", CLASSIFIER, CLASSIFIER.label_set)
+    work = ExplainWorks(gate).of(served, method_for(CLASSIFIER, "integrated_gradients"), "pad")
+    return Slicer(work, CLASSIFIER.featurize(text), Asked().evaluate, gate)
+
+
+def test_of_an_unknown_model_not_all_of_a_long_text_is_one_slice() -> None:
+    assert slicer_of("great food", SliceGate()).is_slice(50)
+    assert not slicer_of("great food " * 30, SliceGate()).is_slice(50)
+
+
+@pytest.mark.parametrize(("since_prediction", "worth"), [(math.inf, True), (0.0, False)])
+def test_a_long_text_of_a_large_model_is_looked_at_while_nobody_predicts(
+    since_prediction: float, worth: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "FIRST_PACE", 4e-4)
+    gate = SliceGate(lambda: since_prediction)
+    assert slicer_of("great food " * 30, gate).worth_a_look(50) is worth
 
 
 class Asked:
