@@ -63,8 +63,9 @@ class Slicer:
         return await self._in_slices(len(probes), run, self._work)
 
     def worth_a_look(self, steps: int) -> bool:
-        """Whether so many steps take so long that a look at a few points first may spare time."""
-        return self.seconds(steps) >= WORTH_LOOKING_S and self._may_look(FIRST_LEVEL)
+        """Whether so many steps are known to take so long that a look at a few points first may spare time."""
+        known = self._work.pace.is_known
+        return known and self.seconds(steps) >= WORTH_LOOKING_S and self._may_look(FIRST_LEVEL)
 
     def _may_look(self, points: int) -> bool:
         """Whether so many points can be looked at in one slice; while nobody predicts, in as long as a batch of slices

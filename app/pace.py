@@ -18,6 +18,11 @@ class Pace:
         return max(LEAST_PACE, self._cost.seconds_per_token or FIRST_PACE)
 
     @property
+    def is_known(self) -> bool:
+        """Only steps of a path teach it: what looks at a few points instead never would."""
+        return bool(self._cost.seconds_per_token)
+
+    @property
     def overhead_tokens(self) -> float:
         """As many take as long as a batch does beyond its tokens; 0 where that is not known."""
         overhead = self._cost.overhead_tokens

@@ -34,8 +34,8 @@ from models.original_slopes import original_slopes
 BURSTS = 3
 """Each round, one after the other: a client that has only just started leaves the server's caches cold."""
 TOLERANCE = 5e-4
-"""How far an attribution of the service may be from captum's: where two words match almost equally well, the vectors that a
-curve gives may put one step of the path on the other side of that."""
+"""How far an attribution of the service may be from captum's: where two words match almost equally well, the vectors
+that a curve gives may put one step of the path on the other side of that."""
 
 
 def main(

@@ -35,24 +35,32 @@ def a_model_known_to_be_fast(request: pytest.FixtureRequest, monkeypatch: pytest
         monkeypatch.setattr(pace, "FIRST_PACE", 5e-6)
 
 
-def slicer_of(text: str, gate: SliceGate) -> Slicer:
+def slicer_of(text: str, gate: SliceGate, seconds_per_token: float | None = None) -> Slicer:
     served = ServedModel("it", CLASSIFIER, CLASSIFIER.label_set)
     work = ExplainWorks(gate).of(served, method_for(CLASSIFIER, "integrated_gradients"), "pad")
+    for _ in range(5 if seconds_per_token else 0):
+        work.pace.observe(100, 100 * seconds_per_token)
     return Slicer(work, CLASSIFIER.featurize(text), Asked().evaluate, gate)
+
+
+LONG = "great food " * 30
 
 
 def test_of_an_unknown_model_not_all_of_a_long_text_is_one_slice() -> None:
     assert slicer_of("great food", SliceGate()).is_slice(50)
-    assert not slicer_of("great food " * 30, SliceGate()).is_slice(50)
+    assert not slicer_of(LONG, SliceGate()).is_slice(50)
+    assert slicer_of(LONG, SliceGate(), 5e-6).is_slice(50)
+
+
+def test_an_unknown_model_is_explained_by_steps_which_make_it_known() -> None:
+    assert not slicer_of(LONG, SliceGate()).worth_a_look(50)
+    assert slicer_of(LONG, SliceGate(), 1e-4).worth_a_look(50)
+    assert not slicer_of(LONG, SliceGate(), 1e-6).worth_a_look(50)
 
 
 @pytest.mark.parametrize(("since_prediction", "worth"), [(math.inf, True), (0.0, False)])
-def test_a_long_text_of_a_large_model_is_looked_at_while_nobody_predicts(
-    since_prediction: float, worth: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pace, "FIRST_PACE", 4e-4)
-    gate = SliceGate(lambda: since_prediction)
-    assert slicer_of("great food " * 30, gate).worth_a_look(50) is worth
+def test_a_long_text_of_a_large_model_is_looked_at_while_nobody_predicts(since_prediction: float, worth: bool) -> None:
+    assert slicer_of(LONG, SliceGate(lambda: since_prediction), 4e-4).worth_a_look(50) is worth
 
 
 class Asked:
