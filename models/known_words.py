@@ -46,14 +46,19 @@ class KnownWords:
         if found is not None and not missing:
             return found
         unknown = {spellings[row]: row for row in missing}
-        encoded = encode(_without_padding(words[list(unknown.values())]))
-        if found is None:
-            found = encoded.new_empty(len(spellings), encoded.size(1))
-        order = {spelling: number for number, spelling in enumerate(unknown)}
-        found[missing] = encoded[[order[spellings[row]] for row in missing]]
         longest = LONGEST_WORD * words.element_size()
-        kept = [number for spelling, number in order.items() if len(spelling) <= longest]
-        self._learn([spelling for spelling in order if len(spelling) <= longest], encoded[kept])
+        short = {spelling: row for spelling, row in unknown.items() if len(spelling) <= longest}
+        long = {spelling: row for spelling, row in unknown.items() if len(spelling) > longest}
+        for group in filter(None, (short, long)):  # apart, so that one long word does not pad all others
+            encoded = encode(_without_padding(words[list(group.values())]))
+            if found is None:
+                found = encoded.new_empty(len(spellings), encoded.size(1))
+            order = {spelling: number for number, spelling in enumerate(group)}
+            rows = [row for row in missing if spellings[row] in order]
+            found[rows] = encoded[[order[spellings[row]] for row in rows]]
+            if group is short:
+                self._learn(list(group), encoded)
+        assert found is not None
         return found
 
     def _look_up(self, spellings: list[bytes]) -> tuple[list[int], Tensor | None]:
