@@ -49,16 +49,14 @@ class KnownWords:
         longest = LONGEST_WORD * words.element_size()
         short = {spelling: row for spelling, row in unknown.items() if len(spelling) <= longest}
         long = {spelling: row for spelling, row in unknown.items() if len(spelling) > longest}
-        for group in filter(None, (short, long)):  # apart, so that one long word does not pad all others
-            encoded = encode(_without_padding(words[list(group.values())]))
-            if found is None:
-                found = encoded.new_empty(len(spellings), encoded.size(1))
-            order = {spelling: number for number, spelling in enumerate(group)}
-            rows = [row for row in missing if spellings[row] in order]
-            found[rows] = encoded[[order[spellings[row]] for row in rows]]
-            if group is short:
-                self._learn(list(group), encoded)
-        assert found is not None
+        # Apart, so that one long word does not pad all others.
+        rows = [list(group.values()) for group in (short, long) if group]
+        encoded = torch.cat([encode(_without_padding(words[some])) for some in rows])
+        if found is None:
+            found = encoded.new_empty(len(spellings), encoded.size(1))
+        order = {spelling: number for number, spelling in enumerate([*short, *long])}
+        found[missing] = encoded[[order[spellings[row]] for row in missing]]
+        self._learn(list(short), encoded[: len(short)])
         return found
 
     def _look_up(self, spellings: list[bytes]) -> tuple[list[int], Tensor | None]:
