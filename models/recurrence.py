@@ -56,13 +56,15 @@ class _Turn(Function):
     def forward(ctx: Any, texts: Tensor, turned: Tensor) -> Tensor:
         rows = turned.size(1)
         # (time, rows) -> (time * rows,): whole vectors are copied several times as fast as `gather` copies numbers
-        ctx.places = (turned * rows + torch.arange(rows, device=turned.device)).flatten()
-        return _from_places(texts, ctx.places)
+        places = (turned * rows + torch.arange(rows, device=turned.device)).flatten()
+        ctx.save_for_backward(places)
+        return _from_places(texts, places)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
-        return _from_places(slopes, ctx.places), None
+        (places,) = ctx.saved_tensors
+        return _from_places(slopes, places), None
 
 
 def _from_places(texts: Tensor, places: Tensor) -> Tensor:
