@@ -23,7 +23,7 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch(Sequence[Origin | None]):
+class Verbatim(Sequence[Origin | None]):
     """The characters of a value as it was sent, each its own origin: those of `places`."""
 
     field: str
@@ -33,11 +33,11 @@ class Stretch(Sequence[Origin | None]):
     def __getitem__(self, index: int) -> Origin: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Stretch: ...
+    def __getitem__(self, index: slice) -> Verbatim: ...
 
-    def __getitem__(self, index: int | slice) -> Origin | Stretch:
+    def __getitem__(self, index: int | slice) -> Origin | Verbatim:
         if isinstance(index, slice):
-            return Stretch(self.field, self.places[index])
+            return Verbatim(self.field, self.places[index])
         return Origin(self.field, self.places[index], self.places[index] + 1)
 
     def __len__(self) -> int:
@@ -53,14 +53,14 @@ class Traced:
 
     @classmethod
     def of(cls, text: str, field: str) -> Traced:
-        return cls(text, Stretch(field, range(len(text))))
+        return cls(text, Verbatim(field, range(len(text))))
 
     def slice(self, start: int, end: int | None) -> Traced:
         return Traced(self.text[start:end], self.origins[start:end])
 
     def span(self, start: int, end: int) -> Origin | None:
         """The smallest stretch of one value that characters `start` to `end` come from."""
-        if isinstance(self.origins, Stretch):
+        if isinstance(self.origins, Verbatim):
             places = self.origins.places[start:end]
             return Origin(self.origins.field, places.start, places.stop) if places else None
         known = [origin for origin in self.origins[start:end] if origin]
