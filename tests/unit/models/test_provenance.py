@@ -75,3 +75,16 @@ def test_values_keep_the_keys_that_lead_to_them() -> None:
     assert spans["1999"] == Origin("r.place.founded", 0, 4)
     assert spans["None"] == Origin("r.tags.1", 0, 4)
     assert whole.span(8, 9) is None
+
+
+@given(TEXTS, st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+def test_a_part_of_a_value_knows_where_it_was(text: str, start: int, end: int, first: int, last: int) -> None:
+    """Whatever is cut from it, as it was sent or put behind another."""
+    part = Traced.of(text, "text").slice(start, end)
+    assert [text[origin.start : origin.end] for origin in part.origins if origin] == list(part.text)
+    behind = joined([Traced.of("before", "other"), part])
+    for traced, shift in ((part, 0), (behind, len("before "))):
+        origin = traced.span(shift + first, shift + last)
+        wanted = text[start:end][first:last]
+        assert (text[origin.start : origin.end] if origin else "") == wanted
+        assert origin is None or origin.field == "text"
