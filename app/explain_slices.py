@@ -10,11 +10,14 @@ import torch
 from torch import Tensor
 
 from app.batch import Shape, volume
+from app.curve_work import CurvedEndsWork
 from app.errors import InvalidInstances, Refusal
-from app.explain_work import CurvedEndsWork, EndsWork, ExplainWork, InstanceEnds, Probing, Slice, SlicedWork
+from app.explain_work import EndsWork, ExplainWork
+from app.pace import LOOK
 from app.slice_gate import SliceGate
+from app.sliced_work import InstanceEnds, Probing, Slice, SlicedWork
 from models.classifier import Features
-from models.curve import FIRST_LEVEL, Curve, Stretch
+from models.curve import FIRST_LEVEL, Curve, Stretch, coarser
 from models.errors import InvalidInstance
 from models.explain_methods import Probe
 
@@ -23,10 +26,8 @@ Evaluate = Callable[[Any, Sequence[Any], Sequence[Shape]], Awaitable[list[Any]]]
 T = TypeVar("T")
 STEPWISE = 32
 """Copies of a text which a layer that walks through it takes side by side in hardly more time than one."""
-LOOK = 0.3
-"""What a look at a point takes of what a gradient there does."""
 LONG_LOOK = 4
-"""Slices that a look may take the time of while nobody predicts."""
+"""Slices that what has to look at all of a curve may take the time of while nobody predicts."""
 WORTH_LOOKING_S = 0.01
 """Of a core. Less is explained sooner than looks are handed to and fro."""
 
@@ -52,6 +53,11 @@ class Slicer:
         there are none: a row for `checked`."""
         return await self._row(self._work.whole, len(probes), Probing(target, probes))
 
+    async def whole_along(self, target: int | None, probes: Sequence[Probe]) -> Any:
+        """The same by a curve of the usual points; without the sums where it is not smooth."""
+        level = self.usual_level
+        return await self._row(self._work.curved_wholes[level], level, Probing(target, probes))
+
     async def sum(self, target: int, probes: Sequence[Probe], curve: Curve | None) -> list[Tensor]:
         """What all probes add up to, a tensor for each input; told from the points of a curve where those are fewer."""
         if curve is not None and len(probes) > curve.level:
@@ -62,25 +68,40 @@ class Slicer:
 
         return await self._in_slices(len(probes), run, self._work)
 
-    def worth_a_look(self, steps: int) -> bool:
-        """Whether so many steps are known to take so long that a look at a few points first may spare time."""
-        known = self._work.pace.is_known
-        return known and self.seconds(steps) >= WORTH_LOOKING_S and self._may_look(FIRST_LEVEL)
+    def look_level(self, steps: int) -> int | None:
+        """How many points to look at first where so many steps are known to take so long that this may spare time: as
+        many as are usually needed, or what can be made so many later."""
+        usual = self.usual_level
+        if steps <= usual or not self._work.pace.is_known or self.seconds(steps) < WORTH_LOOKING_S:
+            return None
+        return next((level for level in coarser(usual) if self._may_take(LOOK * self.seconds(level), level)), None)
 
-    def _may_look(self, points: int) -> bool:
-        """Whether so many points can be looked at in one slice; while nobody predicts, in as long as a batch of slices
-        takes: without a look a long text would be computed at every step."""
+    @property
+    def usual_level(self) -> int:
+        return self._work.usual.level or FIRST_LEVEL
+
+    @property
+    def may_go_along(self) -> bool:
+        """Whether the usual points are known, and few enough for all of an explanation to be told from in one go."""
+        level = self._work.usual.level
+        return level is not None and self._may_take(self.seconds(level, self._work.along[level]), level)
+
+    def _may_take(self, seconds: float, points: int) -> bool:
+        """Whether a curve may be looked at for so long: one slice, or while nobody predicts as long as a batch of them
+        takes. Without a look a long text would be computed at every step."""
         most = self._gate.slice_s * (LONG_LOOK if self._gate.alone else 1)
-        return LOOK * self.seconds(points) <= most and points <= self._most_copies
+        return seconds <= most and points <= self._most_copies
 
     async def smooth(self, curve: Curve) -> Curve | None:
         """The curve with as many points as tell the rest; None where too many would be needed, or too long a slice."""
         while not curve.smooth:
             level = curve.next_level
-            if level is None or not self._may_look(level // 2):
-                return None
-            curve = await self._run(self._work.looks[level], level // 2, curve, LOOK)
-        return curve
+            points = level // 2 if level else 0
+            if level is None or not self._may_take(LOOK * self.seconds(points), points):
+                break
+            curve = await self._run(self._work.finer_looks[level], points, curve, LOOK)
+        self._work.usual.observe(curve)
+        return curve if curve.smooth else None
 
     async def _sum_along(self, curve: Curve, target: int, probes: Sequence[Probe]) -> list[Tensor]:
         work = self._work.along[curve.level]

@@ -16,10 +16,11 @@ from app.answers import truncation
 from app.batch import volume
 from app.errors import InvalidInstances, InvalidParameters, Refusal
 from app.explain_answer import NOT_COMPARABLE, Explained, Level, explanation, is_duplicate_detector
-from app.explain_slices import Evaluate, Slicer, all_ends, all_of, all_wholes
-from app.explain_work import ExplainWork, ExplainWorks, InstanceEnds
+from app.explain_slices import Evaluate, Slicer, all_ends, all_of, all_wholes, checked
+from app.explain_work import ExplainWork, ExplainWorks
 from app.served import ServedModel
 from app.slice_gate import SliceGate
+from app.sliced_work import InstanceEnds
 from models.classifier import Features
 from models.curve import Curve
 from models.errors import InvalidInstance
@@ -163,11 +164,16 @@ async def _first_told(
 ) -> list[InstanceEnds]:
     """The ends of each, with as much of the way between as can be had with them."""
     work = planned.work
-    if planned.curved and all(slicer.worth_a_look(planned.first_steps or 0) for slicer in slicers):
-        return await all_ends(work.curved_ends, features, evaluate, gate)
     probes = [planned.probes(planned.first_steps, one) for one in tokenizations]
+    asked = list(zip(slicers, probes, strict=True))
+    levels = [slicer.look_level(len(own)) for slicer, own in asked if planned.curved]
+    looked_at = [level for level in levels if level is not None]
+    if len(looked_at) == len(asked):
+        if not planned.every_label and all(slicer.may_go_along for slicer in slicers):
+            return checked(await all_of([slicer.whole_along(planned.target, own) for slicer, own in asked]))
+        return await all_ends(work.curved_ends[min(looked_at)], features, evaluate, gate)
     if not planned.every_label:
-        wholes = await all_wholes(list(zip(slicers, probes, strict=True)), planned.target, gate)
+        wholes = await all_wholes(asked, planned.target, gate)
         if wholes is not None:
             return wholes
     return await all_ends(work.ends, features, evaluate, gate)

@@ -24,6 +24,8 @@ class Spreading:
 
     alone: Spread = ONE_THREAD
     batches: Mapping[float, Spread] = field(default_factory=lambda: {1: ONE_THREAD})
+    token_s: float = 0.0
+    """Seconds that a token of the largest batch took on one thread; 0 where nothing was measured."""
 
     def of(self, instances: int, tokens: int) -> Spread:
         """That of so many instances of so many tokens in all."""

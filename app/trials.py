@@ -31,12 +31,14 @@ def trials(cores: int, payload: Any, tokens: int) -> Trials:
         return Spreading()
     alone, _ = yield from _best(cores, [payload])
     batches: dict[float, Spread] = {}
+    token_s = 0.0
     for size in MEASURED_SIZES:
         best, seconds = yield from _best(cores, [payload] * size)
-        batches[size * max(1, tokens)] = best
+        in_all = size * max(1, tokens)
+        batches[in_all], token_s = best, seconds / in_all
         if seconds > LONG_S or best.parts == cores:
             break  # it will be the same for more
-    return Spreading(alone, batches)
+    return Spreading(alone, batches, token_s)
 
 
 def _best(cores: int, payloads: Sequence[Any]) -> Generator[Trial, float, tuple[Spread, float]]:

@@ -10,7 +10,8 @@ A curve that is not smooth is found out: every second of its points is held agai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,20 +23,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.classifier import Batch
-from models.explain import Ends, Path, attributed, ends_of, objective_of
+from models.explain import Ends, Path, attributed, ends_of, objective_of, or_predicted
 from models.explain_methods import NOTHING, Method, Probe, columns_of, probes_of
 from models.explainable import Embedded, Explainable
 from models.line import Line
 
-LEVELS = (5, 9, 17, 33)
-"""Numbers of points, each with all of those before among them."""
+LEVELS = (5, 7, 9, 11, 13, 17, 21, 25, 33)
+"""Numbers of points. Of twice as many less one, every second is one of them."""
 FIRST_LEVEL = 9
-"""How many are looked at before any is judged."""
+"""How many are looked at where nothing is known of a classifier's curves."""
 SMOOTH = 1e-3
 """How far, as a share of the curve's extent, its second points may lie from what the others tell. What all of them tell
 is off by no more than the square of that."""
-HOPELESS = {9: 0.2, 17: 0.03}
-"""Where it lies farther off, as many points again would not be enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +54,16 @@ class Curve:
 
     @property
     def next_level(self) -> int | None:
-        """What may make it smooth; None where nothing would."""
-        if self.level == LEVELS[-1] or not self.bend <= HOPELESS[self.level]:
-            return None
-        return LEVELS[LEVELS.index(self.level) + 1]
+        """Twice as many less one, where that may make it smooth; None where nothing would."""
+        finer = 2 * self.level - 1
+        return finer if self.needed <= LEVELS[-1] and finer <= LEVELS[-1] else None
+
+    @property
+    def needed(self) -> float:
+        """So many points are enough, if each takes the same share off the bend."""
+        if not 0 < self.bend < 1:
+            return LEVELS[0] if self.bend == 0 else math.inf
+        return 1 + (self.level - 1) * math.log(SMOOTH) / math.log(self.bend)
 
 
 def curves(explainable: Explainable, batch: Batch, along: Path, level: int, known: Tensor | None = None) -> list[Curve]:
@@ -66,13 +71,11 @@ def curves(explainable: Explainable, batch: Batch, along: Path, level: int, know
     dim) is what the level before told."""
     alphas = nodes(level) if known is None else nodes(level)[1::2]
     points = _pooled(explainable, batch, along, alphas)
-    if known is not None:
-        joined = points.new_empty(len(points), level, points.size(-1))
-        joined[:, ::2], joined[:, 1::2] = _as_wide(known, points.size(-1)), points
-        points = joined
-    judged = [count for count in LEVELS if count <= FIRST_LEVEL] if known is None else [level]
-    bends = [_bends(points, count) for count in judged]
-    return [_coarsest(one, judged, own) for one, own in zip(points, zip(*bends, strict=True), strict=True)]
+    if known is None:
+        return _judged(points)
+    joined = points.new_empty(len(points), level, points.size(-1))
+    joined[:, ::2], joined[:, 1::2] = _as_wide(known, points.size(-1)), points
+    return [Curve(own, bend) for own, bend in zip(joined, _bends(joined), strict=True)]
 
 
 def stacked(of: Sequence[Curve]) -> Tensor:
@@ -94,29 +97,48 @@ def curved_ends(explainable: Explainable, head: nn.Module, of: Sequence[Curve]) 
     return ends_of(explainable, head, *explainable.finish(both).chunk(2))
 
 
-def _coarsest(points: Tensor, counts: Sequence[int], bends: Sequence[float]) -> Curve:
-    """The curve of the fewest points that are enough, of all of them where none are."""
-    enough = next((place for place, bend in enumerate(bends) if bend <= SMOOTH), -1)
-    return Curve(points[:: (len(points) - 1) // (counts[enough] - 1)], bends[enough])
+def coarser(level: int) -> Iterator[int]:
+    """The level and those whose points are every second of the one before."""
+    while level in LEVELS:
+        yield level
+        level = (level + 1) // 2
+
+
+def _judged(points: Tensor) -> list[Curve]:
+    """Of each instance (batch, points, pooled dim) the curve of the fewest points that are enough, of all where none
+    are."""
+    looks = [points[:, :: 2**halved] for halved, _ in enumerate(coarser(points.size(1)))]
+    bends = list(map(_bends, looks))
+    found = []
+    for number, own in enumerate(zip(*bends, strict=True)):
+        enough = max((place for place, bend in enumerate(own) if bend <= SMOOTH), default=0)
+        found.append(Curve(looks[enough][number], own[enough]))
+    return found
 
 
 @torch.no_grad()
 def _pooled(explainable: Explainable, batch: Batch, along: Path, alphas: NDArray[numpy.float64]) -> Tensor:
     """(batch, points, pooled dim)."""
-    first = along.embedded[0]
-    on_line = first.new_tensor(alphas).expand(batch.size, -1)
-    points = [Line(blank, whole - blank, on_line).points() for blank, whole in zip(*along, strict=True)]
-    owner = torch.arange(batch.size, device=first.device).repeat_interleave(len(alphas))
-    return explainable.pool(explainable.rows(batch, owner), points).unflatten(0, on_line.shape)
+    on_line = along.embedded[0].new_tensor(alphas).expand(batch.size, -1)
+    return _read(explainable, batch, along.blank, along, on_line).unflatten(0, on_line.shape)
 
 
-def _bends(points: Tensor, count: int) -> list[float]:
-    """Of every instance's first `count` points by level: (batch, points, pooled dim)."""
-    own = points[:, :: (points.size(1) - 1) // (count - 1)]
-    others, seconds = own[:, ::2], own[:, 1::2]
-    told = _matrix((count + 1) // 2, nodes(count)[1::2], points) @ others  # (batch, count // 2, pooled dim)
+def _read(explainable: Explainable, batch: Batch, starts: Embedded, along: Path, alphas: Tensor) -> Tensor:
+    """What the points at `alphas` (batch, points) from `starts` on are pooled into: (batch * points, pooled dim)."""
+    points = [
+        Line(start, whole - blank, alphas).points()
+        for start, (blank, whole) in zip(starts, zip(*along, strict=True), strict=True)
+    ]
+    owner = torch.arange(batch.size, device=alphas.device).repeat_interleave(alphas.size(1))
+    return explainable.pool(explainable.rows(batch, owner), points)
+
+
+def _bends(points: Tensor) -> list[float]:
+    """Of every instance (batch, points, pooled dim)."""
+    others, seconds = points[:, ::2], points[:, 1::2]
+    told = _seconds(points.size(1)).to(points) @ others  # (batch, points // 2, pooled dim)
     off = (told - seconds).abs().amax(dim=(1, 2))  # (batch,)
-    extent = (own.amax(dim=1) - own.amin(dim=1)).amax(dim=1)  # (batch,)
+    extent = (points.amax(dim=1) - points.amin(dim=1)).amax(dim=1)  # (batch,)
     bends: list[float] = torch.where(off == 0, 0.0, off / extent).tolist()
     return bends
 
@@ -138,8 +160,10 @@ def interpolation(level: int, alphas: NDArray[numpy.float64]) -> NDArray[numpy.f
     return numpy.where(at_point.any(axis=1, keepdims=True), at_point, shares)
 
 
-def _matrix(level: int, alphas: NDArray[numpy.float64], like: Tensor) -> Tensor:
-    return torch.from_numpy(interpolation(level, alphas)).to(like)
+@lru_cache(maxsize=64)
+def _seconds(level: int) -> Tensor:
+    """(level // 2, level // 2 + 1): what the others count at every second point."""
+    return torch.from_numpy(interpolation((level + 1) // 2, nodes(level)[1::2]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +202,33 @@ def gradients_along(
     alphas = slopes.new_tensor(nodes(slopes.size(1)))[places]
     wanted = slopes.gather(1, (places % slopes.size(1)).unsqueeze(-1).expand(-1, -1, slopes.size(2)))
     wanted = wanted.masked_fill((places < 0).unsqueeze(-1), 0.0)  # (batch, width, pooled dim)
-    found = _pulled_back(explainable, batch, along, alphas, wanted.flatten(0, 1))
-    parts = [attributed(method, *one) for one in zip(found, *along, strict=True)]
-    return [[one[instance] for one in parts] for instance in range(batch.size)]
+    starts, pooled = _to_differentiate(explainable, batch, along, alphas)
+    return _attributed(method, along, starts, pooled, wanted)
+
+
+def curves_and_gradients(
+    method: Method,
+    explainable: Explainable,
+    head: nn.Module,
+    batch: Batch,
+    along: Path,
+    level: int,
+    probes: Sequence[Sequence[Probe]],
+    targets: Sequence[int | None],
+) -> tuple[list[Curve], list[list[Tensor] | None], Ends]:
+    """`curves` of that level with what the probes of each instance add up to, and its ends, in one pass: for the
+    predicted label where no target is named. None where the curve is not smooth enough to tell."""
+    alphas = along.embedded[0].new_tensor(nodes(level)).expand(batch.size, -1)
+    starts, pooled = _to_differentiate(explainable, batch, along, alphas)
+    points = pooled.detach().unflatten(0, alphas.shape)  # (batch, points, pooled dim)
+    found = _judged(points)
+    both = curved_ends(explainable, head, found)
+    wanted = zip(points, or_predicted(targets, both), probes, strict=True)
+    stretches = [Stretch(Curve(own, 0.0), target, tuple(asked), 0, level) for own, target, asked in wanted]
+    smooth = torch.tensor([one.smooth for one in found], device=points.device)
+    slopes = torch.where(smooth[:, None, None], _slopes(method, explainable, head, stretches), 0.0)
+    told = _attributed(method, along, starts, pooled, slopes) if smooth.any() else [[] for _ in found]
+    return found, [own if one.smooth else None for one, own in zip(found, told, strict=True)], both
 
 
 def _slopes(method: Method, explainable: Explainable, head: nn.Module, stretches: Sequence[Stretch]) -> Tensor:
@@ -207,16 +255,17 @@ def _cached_shares(level: int, alphas: tuple[float, ...]) -> Tensor:
     return torch.from_numpy(interpolation(level, numpy.array(alphas)))
 
 
-def _pulled_back(
-    explainable: Explainable, batch: Batch, along: Path, alphas: Tensor, slopes: Tensor
-) -> Sequence[Tensor]:
-    """The slopes (batch * points, pooled dim) at `alphas` (batch, points) as slopes of each instance's embeddings."""
+def _to_differentiate(explainable: Explainable, batch: Batch, along: Path, alphas: Tensor) -> tuple[Embedded, Tensor]:
+    """What `_read` gives, and the starts that its slopes go to."""
     starts = [blank.detach().clone().requires_grad_() for blank in along.blank]
-    owner = torch.arange(batch.size, device=alphas.device).repeat_interleave(alphas.size(1))
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-        points: Embedded = [
-            Line(start, whole - blank, alphas).points()
-            for start, (blank, whole) in zip(starts, zip(*along, strict=True), strict=True)
-        ]
-        pooled = explainable.pool(explainable.rows(batch, owner), points)
-        return torch.autograd.grad(pooled, starts, _as_wide(slopes, pooled.size(1)))
+        return starts, _read(explainable, batch, starts, along, alphas)
+
+
+def _attributed(method: Method, along: Path, starts: Embedded, pooled: Tensor, slopes: Tensor) -> list[list[Tensor]]:
+    """What the slopes (batch, points, pooled dim) of what `_to_differentiate` gave come to, by instance and input."""
+    slopes = _as_wide(slopes.flatten(0, 1), pooled.size(1))
+    with torch.backends.cudnn.flags(enabled=False):
+        found = torch.autograd.grad(pooled, starts, slopes)
+    parts = [attributed(method, *one) for one in zip(found, *along, strict=True)]
+    return [[one[instance] for one in parts] for instance in range(len(parts[0]))]

@@ -68,19 +68,20 @@ def gradients_and_ends(
     as it predicts, the ends are points among the others."""
     if method.name not in UNIFORM or method.name == "occlusion":
         both = ends(explainable, head, batch, along)
-        return gradients(method, explainable, head, batch, along, probes, _or_predicted(targets, both)), both
+        return gradients(method, explainable, head, batch, along, probes, or_predicted(targets, both)), both
     probed = _probed(method, along, [(AT_BLANK, NOTHING, *own) for own in probes])
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         vectors = explainable.encode(explainable.rows(batch, probed.owner), probed.points)
         # (batch * probes, dim) -> (batch, probes, dim)
         seen = vectors.detach().unflatten(0, probed.weights.shape)
         both = ends_of(explainable, head, seen[:, 1], seen[:, 0])
-        wanted = torch.tensor(_or_predicted(targets, both), device=vectors.device)[probed.owner]
+        wanted = torch.tensor(or_predicted(targets, both), device=vectors.device)[probed.owner]
         slopes = _differentiated(method, explainable, head, vectors, probed, probed.leaves, wanted)
     return _sums(method, along, probed, slopes), both
 
 
-def _or_predicted(targets: Sequence[int | None], both: Ends) -> list[int]:
+def or_predicted(targets: Sequence[int | None], both: Ends) -> list[int]:
+    """The targets, the predicted label where none is named."""
     predicted: list[int] = both.logits.argmax(dim=1).tolist()
     return [best if target is None else target for target, best in zip(targets, predicted, strict=True)]
 

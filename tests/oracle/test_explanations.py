@@ -17,11 +17,13 @@ from torch import Tensor
 from app import explain_slices
 from app.batch import Batch, Priority, Shape, volume
 from app.batching import Batcher
+from app.curve_work import CurvedEndsWork, CurvedWholeWork
 from app.explain_slices import Evaluate
 from app.explain_work import ExplainWorks
 from app.explanation import ExplainOptions, explain, plan
 from app.served import ServedModel
 from app.slice_gate import SliceGate
+from app.spreading import Spreading
 from models.classifier import Classifier, probabilities
 from models.explain import ends, gradients, gradients_and_ends, path
 from models.explain_methods import Probe, gauss_legendre
@@ -194,16 +196,27 @@ def test_captums_plain_call_gives_the_same(oracle: Oracle, classifier: Classifie
 def test_what_is_told_from_a_few_points_is_what_every_step_says(
     oracle: Oracle, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever its explanation takes, each instance is looked at for a smooth curve."""
+    """Whatever its explanation takes, each instance is looked at for a smooth curve; and explained in the same pass as
+    soon as it is known how many points that usually takes."""
     if not explainable_by(classifier, method_for(classifier, "integrated_gradients")).smooth:
         pytest.skip("it has kinks on the way")
-    for instance in with_words(oracle, 8):
-        monkeypatch.setattr(explain_slices, "WORTH_LOOKING_S", math.inf)
+    monkeypatch.setattr(explain_slices, "WORTH_LOOKING_S", 0.0)
+    served = ServedModel("it", classifier, classifier.label_set, Spreading(token_s=1e-6))
+    gate, ran = SliceGate(), []
+    works = ExplainWorks(gate)
+
+    async def kept(work: Any, payloads: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
+        ran.append(work)
+        return await at_once(work, payloads, shapes)
+
+    for instance in with_words(oracle, 8) * 2:
         (every_step,) = explained(classifier, [instance])
-        monkeypatch.setattr(explain_slices, "WORTH_LOOKING_S", 0.0)
-        (few_points,) = explained(classifier, [instance])
+        planned, features = plan(works, served, ExplainOptions(), 1000), [classifier.featurize(instance)]
+        (few_points,) = asyncio.run(explain(planned, [instance], features, kept, gate))
         assert values(few_points["attributions"]) == pytest.approx(values(every_step["attributions"]), abs=CAPTUM)
         assert few_points["score"] == pytest.approx(every_step["score"], abs=1e-6)
+    assert isinstance(ran[0], CurvedEndsWork)
+    assert planned.work.usual.level is None or any(isinstance(work, CurvedWholeWork) for work in ran)
 
 
 def test_no_slice_holds_more_than_a_batch(oracle: Oracle, classifier: Classifier) -> None:

@@ -19,11 +19,12 @@ from app.cores import Cores
 from app.device import DeviceLane
 from app.device_processes import DeviceProcesses
 from app.errors import DeviceLost, OutOfMemory
-from app.explain_work import ExplainWorks, Slice
+from app.explain_work import ExplainWorks
 from app.logging import frames_of
 from app.memory import host_memory
 from app.served import ServedModel
 from app.slice_gate import SliceGate
+from app.sliced_work import Slice
 from app.spreading import Spread, Spreading
 from app.stages import TIMED
 from app.trials import LONG_S

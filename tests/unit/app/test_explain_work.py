@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from app.cost import WARM_UP_BATCHES
-from app.explain_work import AMORTIZED, EVERY_CORE, ExplainWork, Slice
+from app.explain_work import ExplainWork
 from app.pace import Pace
 from app.slice_gate import ALONE_S, SliceGate
+from app.sliced_work import AMORTIZED, EVERY_CORE, Slice
 from app.spreading import ONE_THREAD
 from models.classifier import Features
 from models.curve import FIRST_LEVEL

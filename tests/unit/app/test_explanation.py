@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import torch
 
 from app import explanation, pace
 from app.batch import Shape
@@ -17,6 +18,9 @@ from app.explain_work import EndsWork, ExplainWork, ExplainWorks, WholeWork
 from app.explanation import ExplainOptions, explain, plan
 from app.served import ServedModel
 from app.slice_gate import SliceGate
+from app.spreading import Spreading
+from app.usual_level import FEW
+from models.curve import FIRST_LEVEL, SMOOTH, Curve
 from models.errors import InvalidInstance
 from models.explanations import method_for
 from models.loading import load_classifier
@@ -27,6 +31,7 @@ TEXTS = ["a few words about it", "words", "and some more of them than before"]
 IN_SLICES = 20
 """Tokens that a batch holds: so few that no explanation is one slice."""
 MANY = 10**6
+METHOD = "integrated_gradients"
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +40,15 @@ def a_model_known_to_be_fast(request: pytest.FixtureRequest, monkeypatch: pytest
         monkeypatch.setattr(pace, "FIRST_PACE", 5e-6)
 
 
-def slicer_of(text: str, gate: SliceGate, seconds_per_token: float | None = None) -> Slicer:
-    served = ServedModel("it", CLASSIFIER, CLASSIFIER.label_set)
-    work = ExplainWorks(gate).of(served, method_for(CLASSIFIER, "integrated_gradients"), "pad")
+def slicer_of(
+    text: str,
+    gate: SliceGate,
+    seconds_per_token: float | None = None,
+    beside: Slicer | None = None,
+    predicting: float = 0.0,
+) -> Slicer:
+    served = ServedModel("it", CLASSIFIER, CLASSIFIER.label_set, Spreading(token_s=predicting))
+    work = beside._work if beside else ExplainWorks(gate).of(served, method_for(CLASSIFIER, METHOD), "pad")
     for _ in range(5 if seconds_per_token else 0):
         work.pace.observe(100, 100 * seconds_per_token)
     return Slicer(work, CLASSIFIER.featurize(text), Asked().evaluate, gate)
@@ -52,15 +63,35 @@ def test_of_an_unknown_model_not_all_of_a_long_text_is_one_slice() -> None:
     assert slicer_of(LONG, SliceGate(), 5e-6).is_slice(50)
 
 
-def test_an_unknown_model_is_explained_by_steps_which_make_it_known() -> None:
-    assert not slicer_of(LONG, SliceGate()).worth_a_look(50)
-    assert slicer_of(LONG, SliceGate(), 1e-4).worth_a_look(50)
-    assert not slicer_of(LONG, SliceGate(), 1e-6).worth_a_look(50)
+def test_what_an_unknown_model_takes_is_guessed_from_its_predictions() -> None:
+    assert slicer_of(LONG, SliceGate()).look_level(50) is None
+    assert slicer_of(LONG, SliceGate(), predicting=3e-5).look_level(50) == FIRST_LEVEL
+    assert slicer_of(LONG, SliceGate(), predicting=3e-7).look_level(50) is None
 
 
-@pytest.mark.parametrize(("since_prediction", "worth"), [(math.inf, True), (0.0, False)])
-def test_a_long_text_of_a_large_model_is_looked_at_while_nobody_predicts(since_prediction: float, worth: bool) -> None:
-    assert slicer_of(LONG, SliceGate(lambda: since_prediction), 4e-4).worth_a_look(50) is worth
+def test_what_takes_long_is_looked_at_first() -> None:
+    assert slicer_of(LONG, SliceGate(), 1e-4).look_level(50) == FIRST_LEVEL
+    assert slicer_of(LONG, SliceGate(), 1e-4).look_level(FIRST_LEVEL) is None
+    assert slicer_of(LONG, SliceGate(), 1e-6).look_level(50) is None
+
+
+@pytest.mark.parametrize(("since_prediction", "level"), [(math.inf, FIRST_LEVEL), (0.0, None)])
+def test_a_long_text_of_a_large_model_is_looked_at_while_nobody_predicts(
+    since_prediction: float, level: int | None
+) -> None:
+    assert slicer_of(LONG, SliceGate(lambda: since_prediction), 4e-4).look_level(50) == level
+
+
+def test_what_is_too_long_for_the_usual_points_begins_with_every_second() -> None:
+    slicer = slicer_of(LONG, SliceGate(), 4e-4)
+    needing(13, slicer)
+    assert slicer.look_level(50) == 13
+    assert slicer_of(3 * LONG, SliceGate(), 4e-4, slicer).look_level(50) == 7
+
+
+def needing(level: int, slicer: Slicer) -> None:
+    for _ in range(FEW):
+        slicer._work.usual.observe(Curve(torch.empty(level, 1), SMOOTH))
 
 
 class Asked:

@@ -135,3 +135,8 @@ def test_one_alone_has_the_threads_of_one_and_the_company_of_many():
     spreading = Spreading(Spread(threads=2), {40: Spread(parts=2)})
     assert spreading.of(1, 40) == Spread(2, 2)
     assert spreading.of(2, 40) == Spread(2, 1)
+
+
+def test_what_a_token_takes_is_told_by_the_largest_batch():
+    assert found(lambda sizes, spread: max(sizes) * 2e-4).token_s == pytest.approx(2e-4 / 5)
+    assert found(lambda sizes, spread: 1.0, cores=1).token_s == 0.0

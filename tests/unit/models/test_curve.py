@@ -10,8 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from models.classifier import Batch
-from models.curve import LEVELS, SMOOTH, Curve, Stretch, curves, gradients_along, interpolation, nodes
-from models.explain import Path, gradients
+from models.curve import (
+    LEVELS,
+    SMOOTH,
+    Curve,
+    Stretch,
+    coarser,
+    curves,
+    curves_and_gradients,
+    gradients_along,
+    interpolation,
+    nodes,
+)
+from models.explain import Path, ends, gradients
 from models.explain_methods import METHODS, gauss_legendre
 from models.explainable import Explainable
 
@@ -70,9 +81,23 @@ def test_a_polynomial_is_told_to_the_last_digit(level):
     assert interpolation(level, alphas) @ nodes(level) ** power == pytest.approx(alphas**power, abs=1e-12)
 
 
-def test_each_level_has_the_points_of_the_one_before():
-    for fewer, more in pairwise(LEVELS):
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_second_point_is_one_of_the_coarser_level(level):
+    for more, fewer in pairwise(coarser(level)):
         assert nodes(more)[::2] == pytest.approx(nodes(fewer))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_may_become_smooth_gets_points_between_those_it_has(level):
+    bent = Curve(torch.empty(level, 1), 2 * SMOOTH)
+    finer = bent.next_level
+    assert finer is None if 2 * level - 1 > LEVELS[-1] else [*coarser(finer)][1] == level
+    assert Curve(torch.empty(level, 1), 0.9).next_level is None
+
+
+@pytest.mark.parametrize(("level", "bend", "needed"), [(9, SMOOTH, 9), (17, SMOOTH**2, 9), (9, SMOOTH**0.5, 17)])
+def test_each_point_is_taken_to_flatten_a_curve_as_much(level, bend, needed):
+    assert Curve(torch.empty(level, 1), bend).needed == pytest.approx(needed)
 
 
 def test_the_slopes_of_every_step_are_told_from_a_few_points():
@@ -87,6 +112,37 @@ def test_the_slopes_of_every_step_are_told_from_a_few_points():
         told = gradients_along(METHOD, explainable, head, batch, along, stretches)
         for one, other in zip(told, wanted, strict=True):
             assert torch.allclose(one[0], other[0], atol=5e-6)
+
+
+def test_one_pass_tells_curves_ends_and_gradients():
+    explainable, head, batch, along = setting(nn.Tanh())
+    found, told, both = curves_and_gradients(
+        METHOD, explainable, head, batch, along, 33, [PROBES, PROBES[:20]], [2, None]
+    )
+    wanted_ends = ends(explainable, head, batch, along)
+    for one, other in zip(both, wanted_ends, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+    targets = [2, int(wanted_ends.logits[1].argmax())]
+    wanted = gradients(METHOD, explainable, head, batch, along, [PROBES, PROBES[:20]], targets)
+    for curve, own, other in zip(found, told, wanted, strict=True):
+        assert curve.smooth
+        assert own is not None
+        assert torch.allclose(own[0], other[0], atol=5e-6)
+
+
+def test_one_pass_tells_nothing_along_what_is_not_smooth():
+    explainable, head, batch, along = setting(nn.Tanh())
+    kinked = setting(nn.ReLU())[0]
+    kinked._read.bias.data += 0.3
+    _, told, _ = curves_and_gradients(METHOD, kinked, head, batch, along, 9, [PROBES] * 2, [0, 0])
+    assert told == [None, None]
+    # one that is as good as straight, beside one that is not
+    near = Path([along.embedded[0] * torch.tensor([0.999, 0.0])[:, None, None]], along.embedded)
+    found, told, _ = curves_and_gradients(METHOD, explainable, head, batch, near, 5, [PROBES] * 2, [0, 0])
+    assert [one.smooth for one in found] == [True, False]
+    (wanted, _) = gradients(METHOD, explainable, head, batch, near, [PROBES] * 2, [0, 0])
+    assert torch.allclose(told[0][0], wanted[0], atol=1e-6)
+    assert told[1] is None
 
 
 def test_stretches_of_different_lengths_add_up():
