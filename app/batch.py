@@ -23,6 +23,11 @@ def volume(shape: Shape) -> int:
     return sum(texts * tokens for texts, tokens in shape)
 
 
+def longest(shape: Shape) -> int:
+    """The tokens of its longest text."""
+    return max((tokens for texts, tokens in shape if texts), default=0)
+
+
 def cover(one: Shape, other: Shape) -> Shape:
     """The smallest shape that both fit into."""
     return tuple((max(a, c), max(b, d)) for (a, b), (c, d) in zip(one, other, strict=True))
@@ -142,11 +147,12 @@ class Batch:
 
 
 def divided(items: Sequence[Item], parts: int) -> list[Sequence[Item]]:
-    """Neighbours in length, about as many tokens in each part; no part is empty, so there may be fewer."""
+    """Neighbours in the length of their longest text, through which all in a batch are walked; about as many tokens in
+    each part; no part is empty, so there may be fewer."""
     parts = min(parts, len(items))
     if parts < 2:
         return [items]
-    order = sorted(items, key=lambda item: item.tokens)
+    order = sorted(items, key=lambda item: (longest(item.shape), item.tokens))
     sums = list(accumulate(item.tokens for item in order))
     cuts = [0]
     for part in range(1, parts):
