@@ -85,6 +85,7 @@ class ModelDetails(ModelSummary):
     explain_methods: list[str] | None = Field(None, description="The methods of explanation that it accepts.")
     source: ModelSource | None = None
     precision: str | None = Field(None, description="What its encoder computes in: fp32 or bf16.")
+    engine: str | None = Field(None, description="What runs its encoder: torch or openvino.")
     parameters: int | None = Field(None, description="How many weights it has.")
     size_bytes: int | None = Field(None, description="What its weights take on the device.")
 

@@ -29,6 +29,7 @@ from app.versions import Versions
 from app.watchdog import watch_loop
 from models.archive_limits import ArchiveLimits
 from models.classifier import Classifier, LabelSet
+from models.engine import OPENVINO, EngineRefused, use_openvino
 from models.precision import FULL, PrecisionRefused, reduce_precision
 
 if TYPE_CHECKING:
@@ -207,6 +208,8 @@ def _loader(settings: Settings) -> Load:
         classifier = load_classifier(path, hub=settings.hub_dir, limits=limits)
         if settings.precision != FULL:
             _reduce(classifier, path.name, settings.precision)
+        if settings.engine == OPENVINO:
+            _run_on_openvino(classifier, path.name)
         return classifier
 
     return load
@@ -219,3 +222,12 @@ def _reduce(classifier: Classifier, name: str, precision: str) -> None:
         log.warning("precision refused", archive=name, precision=precision, reason=str(reason))
     else:
         log.info("precision reduced", archive=name, precision=precision, probability_moved=round(moved, 4))
+
+
+def _run_on_openvino(classifier: Classifier, name: str) -> None:
+    try:
+        moved = use_openvino(classifier)
+    except EngineRefused as reason:
+        log.warning("engine refused", archive=name, engine=OPENVINO, reason=str(reason))
+    else:
+        log.info("engine chosen", archive=name, engine=OPENVINO, probability_moved=round(moved, 6))

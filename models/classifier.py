@@ -129,6 +129,8 @@ class Classifier(ABC):
     """False where padding would change an answer; then instances of one batch must have one shape."""
     precision: str = "fp32"
     """What its encoder computes in; see models/precision.py."""
+    engine: str = "torch"
+    """What runs its encoder; see models/engine.py."""
     reducible: nn.Module | None = None
     """The layers that may compute in fewer bits."""
     packed: bool = False

@@ -35,10 +35,10 @@ def reduce_precision(classifier: Classifier, name: str) -> float:
     if layers is None:
         raise PrecisionRefused(f"only transformer encoders run in {name}")
     texts = trial_texts(classifier)
-    before = _answers(classifier, texts)  # (texts, num_labels)
+    before = answers(classifier, texts)  # (texts, num_labels)
     weights = [parameter.data for parameter in layers.parameters()]
     layers.to(DTYPES[name])
-    moved = float((_answers(classifier, texts) - before).abs().max())
+    moved = float((answers(classifier, texts) - before).abs().max())
     if not moved <= TOLERANCE:
         for parameter, weight in zip(layers.parameters(), weights, strict=True):
             parameter.data = weight
@@ -59,7 +59,7 @@ VOCABULARY = 20_000
 
 
 @torch.inference_mode()
-def _answers(classifier: Classifier, texts: Sequence[str]) -> Tensor:
-    """(texts, num_labels)"""
+def answers(classifier: Classifier, texts: Sequence[str]) -> Tensor:
+    """Probabilities of texts that are read together: (texts, num_labels)."""
     batch = classifier.collate([classifier.featurize(text) for text in texts])
     return probabilities(classifier.label_set.head(classifier.encode(batch)).double(), classifier.multilabel)

@@ -115,6 +115,7 @@ def details(entry: Entry) -> ModelDetails:
         explain_methods=[*UNIFORM, *classifier.own_methods],
         source=ModelSource(library=source.library, versions=source.versions, architecture=source.architecture),
         precision=classifier.precision,
+        engine=classifier.engine,
         parameters=classifier.parameters,
         size_bytes=classifier.size_bytes,
     )
