@@ -29,7 +29,6 @@ from app.versions import Versions
 from app.watchdog import watch_loop
 from models.archive_limits import ArchiveLimits
 from models.classifier import Classifier, LabelSet
-from models.engine import OPENVINO, EngineRefused, use_openvino
 from models.precision import FULL, PrecisionRefused, reduce_precision
 
 if TYPE_CHECKING:
@@ -208,8 +207,8 @@ def _loader(settings: Settings) -> Load:
         classifier = load_classifier(path, hub=settings.hub_dir, limits=limits)
         if settings.precision != FULL:
             _reduce(classifier, path.name, settings.precision)
-        if settings.engine == OPENVINO:
-            _run_on_openvino(classifier, path.name)
+        if settings.engine != "torch":
+            _run_on(settings.engine, classifier, path.name)
         return classifier
 
     return load
@@ -224,10 +223,12 @@ def _reduce(classifier: Classifier, name: str, precision: str) -> None:
         log.info("precision reduced", archive=name, precision=precision, probability_moved=round(moved, 4))
 
 
-def _run_on_openvino(classifier: Classifier, name: str) -> None:
+def _run_on(engine: str, classifier: Classifier, name: str) -> None:
+    from models.engine import EngineRefused, use_openvino  # noqa: PLC0415 - as in load
+
     try:
         moved = use_openvino(classifier)
     except EngineRefused as reason:
-        log.warning("engine refused", archive=name, engine=OPENVINO, reason=str(reason))
+        log.warning("engine refused", archive=name, engine=engine, reason=str(reason))
     else:
-        log.info("engine chosen", archive=name, engine=OPENVINO, probability_moved=round(moved, 6))
+        log.info("engine chosen", archive=name, engine=engine, probability_moved=round(moved, 6))

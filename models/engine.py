@@ -15,7 +15,7 @@ from models.classifier import Classifier
 from models.openvino_bert import OpenVinoBert, set_engine
 from models.precision import answers, trial_texts
 
-TORCH, OPENVINO = "torch", "openvino"
+OPENVINO = "openvino"
 TOLERANCES = {"fp32": 1e-4, "bf16": 0.05}
 """How far a probability of a trial text may be from what torch says in the same precision."""
 
