@@ -225,9 +225,9 @@ def curves_and_gradients(
     both = curved_ends(explainable, head, found)
     wanted = zip(points, or_predicted(targets, both), probes, strict=True)
     stretches = [Stretch(Curve(own, 0.0), target, tuple(asked), 0, level) for own, target, asked in wanted]
-    smooth = torch.tensor([one.smooth for one in found], device=points.device)
-    slopes = torch.where(smooth[:, None, None], _slopes(method, explainable, head, stretches), 0.0)
-    told = _attributed(method, along, starts, pooled, slopes) if smooth.any() else [[] for _ in found]
+    if not any(one.smooth for one in found):
+        return found, [None] * batch.size, both
+    told = _attributed(method, along, starts, pooled, _slopes(method, explainable, head, stretches))
     return found, [own if one.smooth else None for one, own in zip(found, told, strict=True)], both
 
 

@@ -45,6 +45,7 @@ def test_points_of_curves_have_a_pace_of_their_own() -> None:
     served: Any = None
     work = ExplainWork(served, METHODS["integrated_gradients"], "pad", Pace(), SliceGate())
     along, before = work.along[FIRST_LEVEL], work.pace.seconds_per_token
+    assert work.curved_wholes[FIRST_LEVEL].pace is along.pace
     for _ in range(1 + WARM_UP_BATCHES):
         along.ran([Slice(Features({}, ((1, 10),)), FIRST_LEVEL)], 1.0)
     assert along.pace.seconds_per_token == pytest.approx(1.0 / (10 * FIRST_LEVEL))

@@ -19,7 +19,7 @@ from models.explain import gradients, path
 from models.explain_methods import gauss_legendre
 from models.explanations import explainable_by, method_for
 from models.loading import load_classifier
-from models.openvino_bert import OpenVinoBert
+from models.openvino_bert import OpenVinoBert, engine_of
 from models.precision import TOLERANCE, reduce_precision
 from tests.oracle.oracles import CARRIED
 from tests.unit.models.test_checkpoint import checkpoint
@@ -118,6 +118,7 @@ def test_another_process_compiles_its_own(checkpoint: Callable[[str], Path], rea
     use_openvino(classifier)
     elsewhere = pickle.loads(pickle.dumps(classifier))
     vectors(elsewhere, INSTANCES)  # padded: from now on none has to wait
+    assert engine_of(elsewhere.model.bert)._compiled is not None
     read.clear()
     assert torch.allclose(vectors(elsewhere, INSTANCES[:1]), vectors(classifier, INSTANCES[:1]), atol=CLOSE)
     assert len(read) == 2
