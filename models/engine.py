@@ -40,13 +40,12 @@ def use_openvino(classifier: Classifier) -> float:
         if not moved <= TOLERANCES[classifier.precision]:
             tolerated = TOLERANCES[classifier.precision]
             raise EngineRefused(f"a probability moved by {moved:.5f}, and {tolerated} is tolerated")
+        classifier.engine = OPENVINO
     except ImportError:
-        set_engine(bert, None)
         raise EngineRefused(f"it is not installed; install it with: pip install {OPENVINO}") from None
-    except BaseException:
-        set_engine(bert, None)
-        raise
-    classifier.engine = OPENVINO
+    finally:
+        if classifier.engine != OPENVINO:
+            set_engine(bert, None)
     return moved
 
 
